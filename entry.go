@@ -1,0 +1,101 @@
+package raft
+
+import (
+	"fmt"
+
+	pb "github.com/seed695671cb/raft/raftpb"
+)
+
+// entryID identifies an entry of the log. Two logs that hold an entry of the same ID hold the same entries up to it
+// (Log Matching, Raft §5.3), so an ID stands for the whole prefix that it ends.
+//
+// The zero entryID is the position before the first entry; every log matches it.
+type entryID struct {
+	term  uint64
+	index uint64
+}
+
+func (id entryID) String() string { return fmt.Sprintf("%d/%d", id.term, id.index) }
+
+// less orders logs by how up to date they are, given the IDs of their last entries: the later term wins, and within
+// a term the longer log (Raft §5.4.1).
+func (id entryID) less(other entryID) bool {
+	if id.term != other.term {
+		return id.term < other.term
+	}
+	return id.index < other.index
+}
+
+// idOf returns the identity of e.
+func idOf(e *pb.Entry) entryID { return entryID{term: e.Term, index: e.Index} }
+
+// snapshotID returns the identity of the last entry that the snapshot stands for.
+func snapshotID(s *pb.Snapshot) entryID {
+	return entryID{term: s.Metadata.Term, index: s.Metadata.Index}
+}
+
+// encodedSize is a number of bytes on the wire or in the log, field tags included. MaxSizePerMsg and
+// MaxCommittedSizePerReady count these.
+type encodedSize uint64
+
+// payloadSize is a number of bytes of Entry.Data alone. MaxUncommittedEntriesSize and MaxInflightBytes count these.
+type payloadSize uint64
+
+// noLimit is the bound that is never reached.
+const (
+	noLimit                    = ^uint64(0)
+	noEncodedLimit encodedSize = encodedSize(noLimit)
+)
+
+func encodedSizeOf(ents []pb.Entry) encodedSize {
+	var size encodedSize
+	for i := range ents {
+		size += encodedSize(ents[i].Size())
+	}
+	return size
+}
+
+func payloadSizeOf(ents []pb.Entry) payloadSize {
+	var size payloadSize
+	for i := range ents {
+		size += payloadSize(len(ents[i].Data))
+	}
+	return size
+}
+
+// limitSize returns the longest prefix of ents of at most limit encoded bytes, and at least one entry if there is
+// any. Its capacity is its length, so that appending to it never writes into the log.
+func limitSize(ents []pb.Entry, limit encodedSize) []pb.Entry {
+	if len(ents) == 0 {
+		return nil
+	}
+	size := encodedSize(ents[0].Size())
+	n := 1
+	for ; n < len(ents); n++ {
+		size += encodedSize(ents[n].Size())
+		if size > limit {
+			break
+		}
+	}
+	return ents[:n:n]
+}
+
+// checkContiguous returns an error unless ents directly follow prev: indexes without a gap, terms that never
+// decrease, and none above maxTerm.
+func checkContiguous(prev entryID, ents []pb.Entry, maxTerm uint64) error {
+	at := prev
+	for i := range ents {
+		e := &ents[i]
+		if e.Index != at.index+1 {
+			return fmt.Errorf("entry %d has index %d, want %d: entries must be contiguous", i, e.Index, at.index+1)
+		}
+		if e.Term < at.term {
+			return fmt.Errorf("entry %d has term %d, below the %d before it: terms never decrease", i, e.Term, at.term)
+		}
+		at = idOf(e)
+	}
+	if at.term > maxTerm {
+		return fmt.Errorf("last entry has term %d, above the message's term %d", at.term, maxTerm)
+	}
+	return nil
+}

@@ -1,0 +1,332 @@
+package raft
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	pb "github.com/seed695671cb/raft/raftpb"
+)
+
+// ErrStopped is returned by the methods of a Node that has been stopped.
+var ErrStopped = errors.New("raft: stopped")
+
+// Node is one member of a group, safe for use by any number of goroutines. Requests and messages take effect on the
+// goroutine that brings them; what is to be done about them comes out of the channel that Ready returns.
+//
+// Methods that take a context return its error if it is done before they have an effect. After Stop all methods return
+// ErrStopped, or do nothing. Storage is called with the Node locked: it must not call the Node.
+type Node interface {
+	// Tick lets one unit of time pass. It never waits for the Ready loop.
+	Tick()
+	// Campaign has the member ask for leadership at once. See RawNode.Campaign.
+	Campaign(ctx context.Context) error
+	// Propose asks for data to be appended to the log. It waits until a leader is known, and then returns nil or an
+	// error that matches ErrProposalDropped and says why. Nil does not promise that the proposal will be committed. The
+	// data must not be modified afterwards.
+	Propose(ctx context.Context, data []byte) error
+	// ProposeConfChange asks for a membership change, as Propose does for data. See RawNode.ProposeConfChange.
+	ProposeConfChange(ctx context.Context, cc pb.ConfChangeI) error
+	// Step takes in a message from another member, or a response of a local storage thread. It waits for nothing. For
+	// errors see RawNode.Step.
+	Step(ctx context.Context, msg pb.Message) error
+	// Ready returns the channel of what is to be done. With synchronous writes each Ready must be followed by Advance
+	// before the next one comes. After Stop nothing comes any more; the channel is not closed.
+	Ready() <-chan Ready
+	// Advance says that the last Ready is done: its writes are durable, its committed entries are applied, or soon
+	// will be if the application sees to it that nothing but their order depends on when. It does nothing with
+	// asynchronous storage writes.
+	Advance()
+	// ApplyConfChange makes a committed membership change take effect. See RawNode.ApplyConfChange. It may be called
+	// while a Ready is being processed, from any goroutine.
+	ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState
+	// TransferLeadership asks lead to hand leadership to transferee (thesis §3.10). A follower passes the request to the
+	// leader it knows; lead is not read.
+	TransferLeadership(ctx context.Context, lead, transferee uint64)
+	// ForgetLeader makes a follower forget who leads. See RawNode.ForgetLeader.
+	ForgetLeader(ctx context.Context) error
+	// ReadIndex asks for an index at which a read is linearizable. See RawNode.ReadIndex.
+	ReadIndex(ctx context.Context, rctx []byte) error
+	// Status returns the state of the member; the zero Status after Stop.
+	Status() Status
+	// ReportUnreachable says that a message to the member was not delivered.
+	ReportUnreachable(id uint64)
+	// ReportSnapshot says how the sending of a MsgSnap to the member ended. It must be called for every one.
+	ReportSnapshot(id uint64, status SnapshotStatus)
+	// Stop ends the Node and returns once nothing of it runs any more. It may be called more than once.
+	Stop()
+}
+
+// node is a RawNode behind a lock, and one goroutine that offers its Ready.
+//
+// Invariant: offered ==> a Ready was handed to the channel and not advanced (synchronous writes only).
+type node struct {
+	ready chan Ready
+	// wake has room for one: a token in it says that there may be a Ready to offer.
+	wake chan struct{}
+	stop chan struct{}
+	done chan struct{}
+
+	mu      sync.Mutex
+	rn      *RawNode
+	async   bool
+	offered bool
+	stopped bool
+	// elected is closed when a leader is known. It is nil while nobody waits for that.
+	elected chan struct{}
+	// failure is why the Node never started, or nil.
+	failure error
+}
+
+// NewNode returns a running member with the state that c.Storage holds, or an error as of NewRawNode. If there are
+// peers it begins a new group with them, as StartNode does, and returns an error as of Bootstrap.
+func NewNode(c *Config, peers []Peer) (Node, error) {
+	rn, err := NewRawNode(c)
+	if err != nil {
+		return nil, err
+	}
+	if len(peers) > 0 {
+		if err := rn.Bootstrap(withSelf(peers, c.ID)); err != nil {
+			return nil, err
+		}
+	}
+	n := newNode(rn, c.AsyncStorageWrites)
+	go n.run()
+	return n, nil
+}
+
+// StartNode returns a member that begins a new group with the given peers, or, without peers, one that joins an existing
+// group: its leader will send it what it needs once it has been added. Peers are all first members in the same
+// order everywhere, or all but this one: it is then added, and the list ordered by ID.
+//
+// If c or the peers are not valid, or Storage fails, the error is logged, and every method of the Node returns it,
+// wrapped with ErrStopped. NewNode returns it at once.
+func StartNode(c *Config, peers []Peer) Node {
+	n, err := NewNode(c, peers)
+	if err != nil {
+		return failedNode(c, err)
+	}
+	return n
+}
+
+// RestartNode returns a member with the state that c.Storage holds. For errors see StartNode.
+func RestartNode(c *Config) Node { return StartNode(c, nil) }
+
+func newNode(rn *RawNode, async bool) *node {
+	return &node{
+		ready: make(chan Ready),
+		wake:  make(chan struct{}, 1),
+		stop:  make(chan struct{}),
+		done:  make(chan struct{}),
+		rn:    rn,
+		async: async,
+	}
+}
+
+// failedNode returns a Node that was never started, because of err.
+func failedNode(c *Config, err error) Node {
+	logger := getLogger()
+	if c != nil && c.Logger != nil {
+		logger = c.Logger
+	}
+	logger.Errorf("raft: node not started: %v", err)
+	n := newNode(nil, false)
+	n.stopped = true
+	n.failure = errors.Join(ErrStopped, err)
+	close(n.stop)
+	close(n.done)
+	return n
+}
+
+// run offers one Ready after the other.
+func (n *node) run() {
+	defer close(n.done)
+	n.signal()
+	for {
+		select {
+		case <-n.wake:
+		case <-n.stop:
+			return
+		}
+		for {
+			rd, ok := n.next()
+			if !ok {
+				break
+			}
+			select {
+			case n.ready <- rd:
+			case <-n.stop:
+				return
+			}
+		}
+	}
+}
+
+// next returns the next Ready, if there is one and the former has been advanced.
+func (n *node) next() (Ready, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.stopped || n.offered || !n.rn.HasReady() {
+		return Ready{}, false
+	}
+	n.offered = !n.async
+	return n.rn.Ready(), true
+}
+
+// signal has run look for a Ready.
+func (n *node) signal() {
+	select {
+	case n.wake <- struct{}{}:
+	default:
+	}
+}
+
+// do runs f with the RawNode, and sees to what follows from it.
+func (n *node) do(f func(rn *RawNode) error) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.stopped {
+		return n.stopError()
+	}
+	err := f(n.rn)
+	n.settle()
+	return err
+}
+
+// settle wakes those who wait for what the RawNode may now have.
+func (n *node) settle() {
+	if !n.offered && n.rn.HasReady() {
+		n.signal()
+	}
+	if n.elected != nil && n.rn.hasLeader() {
+		close(n.elected)
+		n.elected = nil
+	}
+}
+
+func (n *node) stopError() error {
+	if n.failure != nil {
+		return n.failure
+	}
+	return ErrStopped
+}
+
+// doContext is do, unless ctx is done.
+func (n *node) doContext(ctx context.Context, f func(rn *RawNode) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return n.do(f)
+}
+
+// doWithLeader is do, once a leader is known.
+func (n *node) doWithLeader(ctx context.Context, f func(rn *RawNode) error) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		elected, err := n.tryWithLeader(f)
+		if elected == nil {
+			return err
+		}
+		select {
+		case <-elected:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-n.stop:
+			return n.stopError()
+		}
+	}
+}
+
+// tryWithLeader is do if a leader is known, and otherwise returns a channel that will be closed when one is.
+func (n *node) tryWithLeader(f func(rn *RawNode) error) (<-chan struct{}, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case n.stopped:
+		return nil, n.stopError()
+	case !n.rn.hasLeader():
+		if n.elected == nil {
+			n.elected = make(chan struct{})
+		}
+		return n.elected, nil
+	}
+	err := f(n.rn)
+	n.settle()
+	return nil, err
+}
+
+func (n *node) Tick() {
+	_ = n.do(func(rn *RawNode) error { rn.Tick(); return nil })
+}
+
+func (n *node) Campaign(ctx context.Context) error {
+	return n.doContext(ctx, (*RawNode).Campaign)
+}
+
+func (n *node) Propose(ctx context.Context, data []byte) error {
+	return n.doWithLeader(ctx, func(rn *RawNode) error { return rn.Propose(data) })
+}
+
+func (n *node) ProposeConfChange(ctx context.Context, cc pb.ConfChangeI) error {
+	return n.doWithLeader(ctx, func(rn *RawNode) error { return rn.ProposeConfChange(cc) })
+}
+
+func (n *node) Step(ctx context.Context, msg pb.Message) error {
+	return n.doContext(ctx, func(rn *RawNode) error { return rn.Step(msg) })
+}
+
+func (n *node) Ready() <-chan Ready { return n.ready }
+
+func (n *node) Advance() {
+	_ = n.do(func(rn *RawNode) error {
+		if n.offered {
+			n.offered = false
+			rn.Advance(Ready{})
+		}
+		return nil
+	})
+}
+
+func (n *node) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
+	cs := &pb.ConfState{}
+	_ = n.do(func(rn *RawNode) error { cs = rn.ApplyConfChange(cc); return nil })
+	return cs
+}
+
+func (n *node) TransferLeadership(ctx context.Context, _, transferee uint64) {
+	_ = n.doContext(ctx, func(rn *RawNode) error { rn.TransferLeader(transferee); return nil })
+}
+
+func (n *node) ForgetLeader(ctx context.Context) error {
+	return n.doContext(ctx, (*RawNode).ForgetLeader)
+}
+
+func (n *node) ReadIndex(ctx context.Context, rctx []byte) error {
+	return n.doContext(ctx, func(rn *RawNode) error { rn.ReadIndex(rctx); return nil })
+}
+
+func (n *node) Status() Status {
+	var s Status
+	_ = n.do(func(rn *RawNode) error { s = rn.Status(); return nil })
+	return s
+}
+
+func (n *node) ReportUnreachable(id uint64) {
+	_ = n.do(func(rn *RawNode) error { rn.ReportUnreachable(id); return nil })
+}
+
+func (n *node) ReportSnapshot(id uint64, status SnapshotStatus) {
+	_ = n.do(func(rn *RawNode) error { rn.ReportSnapshot(id, status); return nil })
+}
+
+func (n *node) Stop() {
+	n.mu.Lock()
+	if !n.stopped {
+		n.stopped = true
+		close(n.stop)
+	}
+	n.mu.Unlock()
+	<-n.done
+}

@@ -1,0 +1,332 @@
+package raft
+
+import (
+	"errors"
+	"fmt"
+
+	pb "github.com/seed695671cb/raft/raftpb"
+	"github.com/seed695671cb/raft/tracker"
+)
+
+// ErrStepLocalMsg is returned by Step for a message of a type that does not travel between members.
+var ErrStepLocalMsg = errors.New("raft: a local message cannot be stepped: call the method that stands for it")
+
+// ErrStepPeerNotFound is returned by Step for a response from someone who is not a member of the configuration.
+var ErrStepPeerNotFound = errors.New("raft: a response from someone who is not a member")
+
+// RawNode is one member of a group, driven step by step. It is not safe for concurrent use: call it from one
+// goroutine at a time, or use Node. No method blocks, except as Storage does.
+//
+// After Step, Tick, or any request, HasReady reports whether there is anything to be done. Ready hands it out; with
+// synchronous writes, Advance says that it is done.
+type RawNode struct {
+	raft *raft
+
+	prevSoft SoftState
+	prevHard pb.HardState
+	// unacknowledged are the Readys handed out and not advanced, oldest first; synchronous writes only.
+	unacknowledged []handedOut
+	// verified has every call followed by the checks of invariants.go.
+	verified bool
+}
+
+// handedOut is what Advance acknowledges.
+type handedOut struct {
+	stored      stored
+	appliedTo   uint64
+	appliedSize encodedSize
+}
+
+// NewRawNode returns a member with the state that config.Storage holds. It returns an error, which names the field, its
+// value and what is allowed, if config is not valid, or if Storage fails or contradicts itself. A member of a new
+// group is given its first members by Bootstrap, one that joins an existing group by that group's leader.
+func NewRawNode(config *Config) (*RawNode, error) {
+	r, err := newRaft(config)
+	if err != nil {
+		return nil, err
+	}
+	return &RawNode{
+		raft:     r,
+		prevSoft: r.softState(),
+		prevHard: r.hardState(),
+		verified: alwaysVerify || config.verify,
+	}, nil
+}
+
+// Tick lets one unit of time pass. It does nothing, at almost no cost, until a timeout is due.
+func (rn *RawNode) Tick() {
+	if rn.verified {
+		defer rn.verify()()
+	}
+	rn.raft.tick(1)
+}
+
+// TickBy lets n units of time pass at once. What would have been due several times in between happens once.
+func (rn *RawNode) TickBy(n uint64) {
+	if rn.verified {
+		defer rn.verify()()
+	}
+	rn.raft.tick(n)
+}
+
+// TickQuiesced lets one unit of time pass without acting on timeouts. A host of many idle groups uses it to keep
+// their clocks; it must see to it that no election is needed meanwhile.
+func (rn *RawNode) TickQuiesced() { rn.raft.clock.tick(1) }
+
+// TicksUntilDue returns after how many ticks something may have to be done: until then, ticks may be saved up and
+// passed to TickBy. Any other call may bring it nearer. It is at least 1.
+func (rn *RawNode) TicksUntilDue() uint64 { return rn.raft.clock.untilDue() }
+
+// Campaign has the member ask for leadership at once, if it is a voter, does not lead, and has no committed
+// membership change to apply.
+func (rn *RawNode) Campaign() error {
+	if rn.verified {
+		defer rn.verify()()
+	}
+	rn.raft.campaign(campaignByRequest)
+	return nil
+}
+
+// Propose asks for data to be appended to the log. A follower passes it to the leader. The error matches ErrProposalDropped
+// if the proposal was dropped, and is a *ProposalDroppedError that says why; nil does not promise that it will be
+// committed. The data must not be modified afterwards.
+func (rn *RawNode) Propose(data []byte) error {
+	if rn.verified {
+		defer rn.verify()()
+	}
+	return rn.raft.proposeOne(pb.Entry{Data: data})
+}
+
+// ProposeConfChange asks for a membership change (Raft §6). Errors are as for Propose; a leader refuses a change
+// while another is unapplied, or if it does not fit the configuration. When the entry is committed, call
+// ApplyConfChange.
+func (rn *RawNode) ProposeConfChange(cc pb.ConfChangeI) error {
+	if rn.verified {
+		defer rn.verify()()
+	}
+	typ, data, err := pb.MarshalConfChange(cc)
+	if err != nil {
+		return err
+	}
+	return rn.raft.proposeOne(pb.Entry{Type: typ, Data: data})
+}
+
+// ApplyConfChange makes a committed membership change take effect, and returns the membership in force after it,
+// which is to be kept with the application's snapshots. Call it for every committed EntryConfChange and
+// EntryConfChangeV2, before Advance. To reject a change that was committed, call it with every NodeID set to zero. A
+// change that does not fit the configuration is logged and changes nothing.
+func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
+	if rn.verified {
+		defer rn.verify()()
+	}
+	if cc != nil {
+		rn.raft.applyChange(cc.AsV2())
+	}
+	cs := rn.raft.membership.ConfState()
+	return &cs
+}
+
+// Step takes in a message from another member, or a response of a local storage thread. It returns an error that
+// matches ErrInvalidMessage, and changes nothing, if the message is malformed, or cannot have been sent by a member
+// that follows the protocol; ErrStepLocalMsg if its type does not travel; ErrStepPeerNotFound if it is a response from
+// someone who is not a member; and errors as of Propose if it is a proposal. The message's entries and their data must
+// not be modified afterwards.
+func (rn *RawNode) Step(m pb.Message) error {
+	if rn.verified {
+		defer rn.verify()()
+	}
+	return rn.raft.step(&m)
+}
+
+// HasReady reports whether Ready has anything to hand out. It is exact, and takes constant time.
+func (rn *RawNode) HasReady() bool {
+	r := rn.raft
+	u := &r.log.unstable
+	return r.hasMessages() ||
+		u.fresh < u.next() || u.freshSnapshot() != nil ||
+		r.log.hasCommitted() ||
+		len(r.readStates) > 0 || len(r.lostReads) > 0 ||
+		r.softState() != rn.prevSoft || r.hardState() != rn.prevHard
+}
+
+// Ready hands out what is to be done. With synchronous writes, call Advance when it is done, and before the next Ready. With
+// asynchronous storage writes, call Ready as often as HasReady says, without Advance.
+func (rn *RawNode) Ready() Ready {
+	if rn.verified {
+		defer rn.verify()()
+	}
+	r := rn.raft
+	r.flush()
+	var rd Ready
+	rn.takeState(&rd)
+	ack := rn.takeWrites(&rd)
+	rn.takeCommitted(&rd)
+	rd.ReadStates, r.readStates = r.readStates, nil
+	rd.LostReads, r.lostReads = r.lostReads, nil
+	if r.asyncStorageWrites {
+		rn.addStorageMessages(&rd, ack)
+		return rd
+	}
+	rd.Messages = r.outbox.take()
+	out := handedOut{stored: ack}
+	if n := len(rd.CommittedEntries); n > 0 {
+		out.appliedTo = rd.CommittedEntries[n-1].Index
+		out.appliedSize = noEncodedLimit
+	}
+	rn.unacknowledged = append(rn.unacknowledged, out)
+	return rd
+}
+
+func (rn *RawNode) takeState(rd *Ready) {
+	if soft := rn.raft.softState(); soft != rn.prevSoft {
+		rn.prevSoft = soft
+		rd.SoftState = &soft
+	}
+	hard := rn.raft.hardState()
+	rd.MustSync = MustSync(hard, rn.prevHard, rn.raft.log.unstable.freshCount())
+	if hard != rn.prevHard {
+		rn.prevHard = hard
+		rd.HardState = hard
+	}
+}
+
+// takeWrites hands out what is to be written, and returns the acknowledgement that will be due for it.
+func (rn *RawNode) takeWrites(rd *Ready) stored {
+	r := rn.raft
+	u := &r.log.unstable
+	ack := stored{paper: ballotPaper{term: r.term, vote: r.vote}}
+	if rd.Entries = u.freshEntries(); len(rd.Entries) > 0 {
+		ack.last = idOf(&rd.Entries[len(rd.Entries)-1])
+	}
+	if snap := u.freshSnapshot(); snap != nil {
+		rd.Snapshot = *snap
+		ack.snapshot = snap.Metadata.Index
+	}
+	u.acceptSaving()
+	return ack
+}
+
+func (rn *RawNode) takeCommitted(rd *Ready) {
+	r := rn.raft
+	ents, err := r.log.acceptCommitted()
+	if err != nil {
+		r.logger.Errorf("raft %x: nothing handed out to be applied until the next tick: %v", r.id, err)
+		r.reschedule()
+		return
+	}
+	rd.CommittedEntries = ents
+	if r.leading != nil {
+		r.leading.uncommitted.release(r.term, ents)
+	}
+}
+
+// Advance says that the oldest Ready not yet advanced is done: its HardState, Entries and Snapshot are durable, its
+// CommittedEntries are applied. The argument is not read. It does nothing with asynchronous storage writes.
+func (rn *RawNode) Advance(_ Ready) {
+	if rn.verified {
+		defer rn.verify()()
+	}
+	if len(rn.unacknowledged) == 0 {
+		return
+	}
+	out := rn.unacknowledged[0]
+	rn.unacknowledged = append(rn.unacknowledged[:0], rn.unacknowledged[1:]...)
+	rn.raft.handleStored(out.stored)
+	if out.appliedTo != 0 {
+		rn.raft.appliedTo(out.appliedTo, out.appliedSize)
+	}
+}
+
+// ReadIndex asks for an index at which a read is linearizable (thesis §6.4). The answer comes in Ready.ReadStates, or in
+// Ready.LostReads if there can be none; both name rctx, which may be used for several requests and must not be modified
+// afterwards.
+func (rn *RawNode) ReadIndex(rctx []byte) {
+	if rn.verified {
+		defer rn.verify()()
+	}
+	rn.raft.readIndex(rctx)
+}
+
+// TransferLeader asks the leader, through this member if need be, to hand leadership to transferee (thesis §3.10).
+// Status shows the transfer while it goes on.
+func (rn *RawNode) TransferLeader(transferee uint64) {
+	_ = rn.Step(pb.Message{Type: pb.MsgTransferLeader, From: transferee})
+}
+
+// ForgetLeader makes a follower forget who leads, so that it grants its vote without waiting for the leader to time
+// out. It does nothing in another role, or if ReadOnlyLeaseBased is set.
+func (rn *RawNode) ForgetLeader() error {
+	return rn.Step(pb.Message{Type: pb.MsgForgetLeader})
+}
+
+// ReportUnreachable says that a message to the member was not delivered. A leader then sends again what may be lost.
+func (rn *RawNode) ReportUnreachable(id uint64) {
+	if rn.verified {
+		defer rn.verify()()
+	}
+	rn.raft.reportUnreachable(id)
+}
+
+// SnapshotStatus is how the sending of a snapshot ended.
+type SnapshotStatus int
+
+const (
+	// SnapshotFinish: it was delivered.
+	SnapshotFinish SnapshotStatus = 1
+	// SnapshotFailure: it was not.
+	SnapshotFailure SnapshotStatus = 2
+)
+
+// ReportSnapshot says how the sending of a MsgSnap to the member ended. It must be called for every one: until then
+// the leader sends the member no entries.
+func (rn *RawNode) ReportSnapshot(id uint64, status SnapshotStatus) {
+	if rn.verified {
+		defer rn.verify()()
+	}
+	rn.raft.reportSnapshot(id, status == SnapshotFinish)
+}
+
+// ProgressType says what a member whose progress is visited is to the configuration.
+type ProgressType byte
+
+const (
+	// ProgressTypePeer is a voter.
+	ProgressTypePeer ProgressType = iota
+	// ProgressTypeLearner is a learner.
+	ProgressTypeLearner
+)
+
+// WithProgress calls visitor with the progress of each member, in order of ID, on a leader; otherwise not at all. The
+// progress is a copy, without Inflights. Nothing is allocated.
+func (rn *RawNode) WithProgress(visitor func(id uint64, typ ProgressType, pr tracker.Progress)) {
+	l := rn.raft.leading
+	if l == nil {
+		return
+	}
+	for i, member := range l.members {
+		pr := l.progress[i]
+		pr.Inflights = nil
+		typ := ProgressTypePeer
+		if pr.IsLearner {
+			typ = ProgressTypeLearner
+		}
+		visitor(member.ID, typ, pr)
+	}
+}
+
+// verify returns a function that checks the state, and the step to it from the state at the time of the call.
+func (rn *RawNode) verify() func() {
+	before := rn.raft.digest()
+	return func() {
+		err := rn.raft.checkState()
+		if err == nil {
+			err = rn.raft.checkStep(before)
+		}
+		if err != nil {
+			panic(fmt.Sprintf("raft %x: invariant violated, which is a bug in this library or in its Storage: %v", rn.raft.id, err))
+		}
+	}
+}
+
+// hasLeader reports whether a proposal would be taken or passed on.
+func (rn *RawNode) hasLeader() bool { return rn.raft.lead != None }

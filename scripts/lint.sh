@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Checks formatting, go vet and staticcheck in every module, and the structural rules of the root module.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+unformatted=$(gofmt -l .)
+if [[ -n $unformatted ]]; then
+	printf 'gofmt would change these files; run make fmt:\n%s\n' "$unformatted" >&2
+	exit 1
+fi
+
+while read -r dir; do
+	echo "-- $dir: go vet, staticcheck"
+	(
+		cd "$dir"
+		go vet ./...
+		go run "$staticcheck" ./...
+	) </dev/null
+done < <(scripts/modules.sh)
+
+echo "-- structural rules"
+go test ./internal/lint

@@ -1,0 +1,87 @@
+package raft
+
+import (
+	"errors"
+
+	pb "github.com/seed695671cb/raft/raftpb"
+	"github.com/seed695671cb/raft/tracker"
+)
+
+// Snapshots in place of compacted entries (Raft §7).
+
+// sendSnapshot sends the follower the snapshot that storage has. If there is none to be had now, or the follower seems
+// to be away, it is tried again when the follower has been heard of.
+func (r *raft) sendSnapshot(i int) {
+	p := &r.leading.progress[i]
+	to := r.leading.members[i].ID
+	if !p.RecentActive {
+		p.OnHeldBack()
+		return
+	}
+	snap, err := r.log.storage.Snapshot()
+	switch {
+	case errors.Is(err, ErrSnapshotTemporarilyUnavailable):
+		r.logger.Debugf("raft %x: no snapshot for %x yet", r.id, to)
+		p.OnHeldBack()
+		return
+	case err != nil:
+		r.logger.Errorf("raft %x: no snapshot for %x: %v", r.id, to, err)
+		p.OnHeldBack()
+		return
+	case IsEmptySnap(snap):
+		r.logger.Errorf("raft %x: %x needs index %d, which was compacted, but storage has no snapshot: make one before compacting",
+			r.id, to, p.Next)
+		p.OnHeldBack()
+		return
+	}
+	r.logger.Infof("raft %x: sends %x the snapshot up to %s, it needs index %d", r.id, to, snapshotID(&snap), p.Next)
+	r.outbox.heavy = r.outbox.heavy || len(snap.Data) > heavyPayload
+	r.send(pb.Message{Type: pb.MsgSnap, To: to, Snapshot: &snap})
+	p.OnSnapshotSent(snap.Metadata.Index)
+}
+
+// handleSnapshot replaces the log and the membership by the leader's snapshot, unless it tells nothing new.
+func (r *raft) handleSnapshot(m *pb.Message) error {
+	snap := m.Snapshot
+	id := snapshotID(snap)
+	if id.index <= r.log.committed {
+		r.logger.Infof("raft %x: ignores the snapshot up to %s, has committed %d", r.id, id, r.log.committed)
+		r.sendAppendResponse(m.From, r.log.committed)
+		return nil
+	}
+	if r.log.matches(id) {
+		// The log already holds all that the snapshot stands for: that much is now known to be committed.
+		r.log.commitTo(id.index)
+		r.sendAppendResponse(m.From, r.log.committed)
+		return nil
+	}
+	membership, err := tracker.NewMembership(snap.Metadata.ConfState)
+	if err != nil {
+		return invalid(m, "the snapshot's membership is impossible: %v", err)
+	}
+	if membership.Role(r.id) == 0 {
+		r.logger.Warningf("raft %x: ignores the snapshot up to %s: its members are %s, without this one", r.id, id, membership)
+		r.sendAppendResponse(m.From, r.log.committed)
+		return nil
+	}
+	r.log.restore(*snap)
+	r.membership = membership
+	r.reschedule()
+	r.logger.Infof("raft %x: restores the snapshot up to %s, members %s", r.id, id, membership)
+	r.sendAppendResponse(m.From, id.index)
+	return nil
+}
+
+// reportSnapshot takes note of how the sending of a snapshot ended.
+func (r *raft) reportSnapshot(id uint64, delivered bool) {
+	if r.leading == nil {
+		return
+	}
+	i := r.leading.find(id)
+	if i < 0 || r.leading.progress[i].State != tracker.StateSnapshot {
+		return
+	}
+	r.logger.Debugf("raft %x: snapshot for %x delivered: %t", r.id, id, delivered)
+	r.leading.progress[i].OnSnapshotStatus(delivered)
+	r.refresh(i)
+}
