@@ -39,7 +39,8 @@ type Config struct {
 	// Storage holds the log, and the hard state and membership to start with.
 	Storage Storage
 	// Applied is the highest index that the application has applied. Set it when restarting an application whose
-	// state is durable, or entries up to the commit index are handed out again.
+	// state is durable, or entries up to the commit index are handed out again. Storage.InitialState must then return
+	// the membership as of that index.
 	Applied uint64
 
 	// AsyncStorageWrites has writes and applications of entries handed out as messages to two local threads, and

@@ -244,8 +244,7 @@ func copyConfState(cs pb.ConfState) pb.ConfState {
 	return cs
 }
 
-// Bounds of the capacity of a segment, in entries. A new segment has room for as many entries as the log holds, or as
-// are being appended if those are more, within these bounds: an idle replica stays small, a busy one allocates seldom.
+// Bounds of the capacity of a segment, in entries.
 const (
 	minSegment = 8
 	maxSegment = 1024
@@ -263,6 +262,7 @@ type segmentedLog struct {
 	base     entryID // the position before the first entry: what was compacted last, or the end of a snapshot
 	segments [][]pb.Entry
 	shadow   int // compacted entries that the memory of segments[0] still holds, and with them their Data
+	grown    int // capacity of the newest segment when it was made, or zero since a truncation
 }
 
 func (l *segmentedLog) empty() bool { return len(l.segments) == 0 }
@@ -343,15 +343,20 @@ func (l *segmentedLog) append(entries []pb.Entry) {
 	}
 }
 
-// nextCapacity returns the capacity for a new segment when there are incoming entries to append.
+// nextCapacity returns the capacity for a new segment when there are incoming entries to append. It is what the log
+// holds or what comes in, whichever is more: an idle replica stays small, a busy one allocates seldom. Since the last
+// truncation, though, no segment is more than twice as large as that before it, unless more comes in: truncating again
+// and again, a few entries each time, must not allocate a large segment each time.
 func (l *segmentedLog) nextCapacity(incoming int) int {
 	stored := int(min(l.lastIndex()-l.base.index, maxSegment))
-	return min(max(stored, incoming, minSegment), maxSegment)
+	l.grown = min(max(min(stored, 2*l.grown), incoming, minSegment), maxSegment)
+	return l.grown
 }
 
 // truncateFrom drops the entries at index i and above. i must be in (base.index, lastIndex()]. The memory of the
 // dropped entries is not used again, since readers may still hold them.
 func (l *segmentedLog) truncateFrom(i uint64) {
+	l.grown = 0
 	s, at := l.locate(i)
 	if at == 0 {
 		l.keepFirst(s)

@@ -30,8 +30,8 @@ func TestMemoryStorageReturnsSegmentsWithoutCopying(t *testing.T) {
 	require.True(t, &cut[0] == &ms.log.segments[0][maxSegment-1], "the size limit leaves it within the segment")
 }
 
-// TestMemoryStorageReplacementLeavesReadersAlone is the case that a log in one array gets wrong: entries are handed out,
-// replaced, and appended to.
+// TestMemoryStorageReplacementLeavesReadersAlone is the case that a log in one array gets wrong: entries are handed
+// out, replaced, and appended to.
 func TestMemoryStorageReplacementLeavesReadersAlone(t *testing.T) {
 	ms := NewMemoryStorage()
 	require.NoError(t, ms.Append(testEntries(1, 1, 5)))
@@ -143,6 +143,19 @@ func TestMemoryStorageAppendNeverCopiesOldEntries(t *testing.T) {
 		// Copying on growth by a factor of two would cost twice the entries' size, and more.
 		require.Less(t, got, uint64(count*entryBytes*13/10), "in batches of %d", batch)
 	}
+}
+
+func TestMemoryStorageReplacementIsCheap(t *testing.T) {
+	const replacements = 500
+	ms := NewMemoryStorage()
+	require.NoError(t, ms.Append(testEntries(1, 1, 4*maxSegment)))
+	last := testEntries(2, 4*maxSegment, 4*maxSegment)
+	got := allocated(func() {
+		for range replacements {
+			_ = ms.Append(last)
+		}
+	})
+	require.Less(t, got, uint64(replacements*2*minSegment*entryBytes+32*1024), "the log's length has no influence")
 }
 
 func TestMemoryStorageCompactDoesNotCopyWhatRemains(t *testing.T) {

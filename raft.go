@@ -133,6 +133,10 @@ func newRaft(c *Config) (*raft, error) {
 	if err := r.loadHardState(hs, c.Applied); err != nil {
 		return nil, err
 	}
+	if r.log.applied > 0 && len(r.membership.Members) == 0 {
+		r.logger.Warningf("raft %x: entries up to %d are applied, but storage returns no members: this member cannot take part "+
+			"until the membership changes it has applied are in its ConfState", r.id, r.log.applied)
+	}
 	if r.leaseReads && r.term > 0 {
 		r.silentUntil = r.clock.electionTick
 	}

@@ -3,4 +3,4 @@
 package raftpb
 
 // The generator of raft.pb.go, named here so that go.mod pins its version.
-import _ "github.com/gogo/protobuf/protoc-gen-gogofaster"
+import _ "github.com/gogo/protobuf/protoc-gen-gogofast"
