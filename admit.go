@@ -47,7 +47,7 @@ func (r *raft) admitNewerTerm(m *pb.Message) bool {
 	switch m.Type {
 	case pb.MsgVote, pb.MsgPreVote:
 		if r.ignoresCandidate(m) {
-			r.logger.Debugf("raft %x: ignores %s from %x at term %d: a leader is alive", r.id, m.Type, m.From, m.Term)
+			r.logger.Debugf("raft %x: ignores %s from %x at term %d: %v", r.id, m.Type, m.From, m.Term, errLeaseGranted)
 			return false
 		}
 		if m.Type == pb.MsgVote {
@@ -73,6 +73,7 @@ func (r *raft) answerOlderTerm(m *pb.Message) {
 	case pb.MsgApp, pb.MsgHeartbeat, pb.MsgSnap:
 		r.send(pb.Message{Type: pb.MsgAppResp, To: m.From})
 	case pb.MsgVote, pb.MsgPreVote:
+		r.learnCommit(m)
 		r.refuseVote(pb.Message{Type: voteResponse(m.Type), To: m.From})
 	case pb.MsgVoteResp, pb.MsgPreVoteResp:
 		// A refusal bears the term of its sender, which may be behind; what it knows is as good in any term.
@@ -209,16 +210,13 @@ func (r *raft) checkAppend(m *pb.Message) error {
 	return nil
 }
 
-// checkAppendResponse refuses an acknowledgement of what this leader has not got.
+// checkAppendResponse refuses an answer to what this leader cannot have sent.
 func (r *raft) checkAppendResponse(m *pb.Message) error {
-	if m.Reject {
-		if m.Index == 0 {
-			return invalid(m, "it rejects index 0, which every log holds")
-		}
-		return nil
+	if m.Reject && m.Index == 0 {
+		return invalid(m, "it rejects index 0, which every log holds")
 	}
 	if r.state == StateLeader && m.Term == r.term && m.Index > r.log.lastIndex() {
-		return invalid(m, "it acknowledges index %d, the leader's last is %d", m.Index, r.log.lastIndex())
+		return invalid(m, "it answers an append at index %d, the leader's last is %d", m.Index, r.log.lastIndex())
 	}
 	return nil
 }
@@ -238,11 +236,15 @@ func checkSnapshot(m *pb.Message) error {
 		return invalid(m, "it holds no snapshot, or one whose metadata has no index")
 	}
 	meta := &m.Snapshot.Metadata
-	if meta.Index > maxIndex || meta.Term == 0 || meta.Term > m.Term {
+	if meta.Index >= maxIndex || meta.Term == 0 || meta.Term > m.Term {
 		return invalid(m, "the snapshot ends in %d/%d, which cannot be in the log of this term", meta.Term, meta.Index)
 	}
-	if _, err := tracker.NewMembership(meta.ConfState); err != nil {
+	membership, err := tracker.NewMembership(meta.ConfState)
+	switch {
+	case err != nil:
 		return invalid(m, "the snapshot's membership is impossible: %v", err)
+	case !membership.HasVoters():
+		return invalid(m, "the snapshot names no members: pass the ConfState to CreateSnapshot")
 	}
 	return nil
 }

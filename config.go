@@ -64,7 +64,8 @@ type Config struct {
 	// CheckQuorum has a leader step down when it has not heard from a quorum for an election timeout, and a member
 	// that hears from a leader ignore candidates (thesis §6.2, §4.2.3). Best common to all members.
 	CheckQuorum bool
-	// PreVote has a member ask, before it raises its term, whether it could win (thesis §9.6).
+	// PreVote has a member ask, before it raises its term, whether it could win (thesis §9.6). Only with CheckQuorum
+	// does a member that hears from a leader also refuse to say so.
 	PreVote bool
 
 	// ReadOnlyOption is how ReadIndex requests are confirmed. ReadOnlyLeaseBased needs CheckQuorum.
@@ -91,7 +92,8 @@ type Config struct {
 	// that the change fits the configuration. The application must then see to it.
 	DisableConfChangeValidation bool
 	// StepDownOnRemoval has a leader become a follower when it applies its own removal, or its demotion to learner.
-	// Otherwise it leads on, without counting itself, until another member campaigns (Raft §6, thesis §4.2.2).
+	// Otherwise it leads on, without counting itself and without taking proposals, until another member campaigns
+	// (Raft §6, thesis §4.2.2): the application is to see to that, by a transfer or by stopping it.
 	StepDownOnRemoval bool
 
 	// verify has the invariants checked after every call, as the build tag raftinvariants does for all members.

@@ -12,7 +12,7 @@ import (
 )
 
 // EntryFormatter renders the Data of an entry that belongs to the application. Where the Describe functions take one,
-// nil stands for a Go string literal, as the verb %q makes it. A text of several lines is put in as it is.
+// nil stands for a Go string literal in ASCII, as the verb %+q makes it. A text of several lines is put in as it is.
 type EntryFormatter func(data []byte) string
 
 // indentStep is what each level of nesting moves a line to the right.
@@ -226,7 +226,7 @@ func describeData(e *pb.Entry, f EntryFormatter) string {
 	case f != nil:
 		return f(e.Data)
 	default:
-		return strconv.Quote(string(e.Data))
+		return strconv.QuoteToASCII(string(e.Data))
 	}
 }
 
@@ -274,7 +274,7 @@ func describeBytes(data []byte) string {
 			return fmt.Sprintf("%#x", data)
 		}
 	}
-	return strconv.Quote(string(data))
+	return strconv.QuoteToASCII(string(data))
 }
 
 // description is a line of words with a space between two of them. Fields whose value is zero are left out.

@@ -44,9 +44,9 @@ With RawNode, NewRawNode takes the place of StartNode and RestartNode, and Boots
 Call Tick at regular intervals; 100 milliseconds with an ElectionTick of 10 is usual. Pass every message that arrives
 from another member to Step. Handle each Ready in this order:
 
- 1. Write Entries, then HardState, then Snapshot to storage, durably if MustSync is set. If an entry is written at an index
-    that holds another one, that and all after it are to be removed. A Snapshot replaces the whole log, and is to replace
-    the application's state.
+ 1. Write Snapshot, then Entries, then HardState to storage, durably if MustSync is set. A Snapshot replaces the whole log,
+    and is to replace the application's state; Entries may follow it. If an entry is written at an index that holds another
+    one, that and all after it are to be removed. A write may be lost in a crash only with all that come after it.
  2. Send Messages. None may be sent before what step 1 wrote is durable, with one exception: a leader may send while it
     writes (thesis §10.2.1). If a MsgSnap was sent, or could not be, call ReportSnapshot. If a member cannot be reached,
     ReportUnreachable speeds up what follows.
@@ -83,9 +83,10 @@ write to it either, nor to what it has passed to Propose, ReadIndex or Step.
 With Config.AsyncStorageWrites the loop need not wait for the disk (thesis §10.2.1). Entries, HardState, Snapshot and
 CommittedEntries are still set, for information, but what is to be done comes as two messages:
 
-  - MsgStorageAppend to LocalAppendThread: write Entries; the hard state of Term, Vote and Commit unless all are zero; and
-    Snapshot if it is set. When all that is durable, deliver Responses.
-  - MsgStorageApply to LocalApplyThread: apply Entries. When that is done, deliver Responses.
+  - MsgStorageAppend to LocalAppendThread: write Snapshot if it is set, then Entries, then the hard state of Term, Vote and
+    Commit unless all are zero. When all that is durable, deliver Responses.
+  - MsgStorageApply to LocalApplyThread: apply Entries, but pass over those that a snapshot restored meanwhile stands for.
+    When that is done, deliver Responses.
 
 Each of the two threads handles its messages in the order in which they came, and each may lag behind as long as it
 likes. Responses to other members are sent, and one to this member is passed to Step. All other messages in
@@ -105,8 +106,8 @@ through a joint configuration if need be (Raft §6, thesis §4.3). A change take
 let into the log: until it is applied, another is refused. ConfChangeV2.Transition says whether a joint configuration is left
 by itself (the default) or when the application proposes an empty ConfChangeV2.
 
-An ID must never be used again for another member. A removed member may come back under its ID; if it comes back with
-an empty storage, do not add it before its removal was applied.
+An ID must never be used again for another member. A removed member may come back under its ID with the storage it had; one
+that has lost its storage has also forgotten whom it voted for, and comes back under a new ID.
 
 A learner receives the log and does not vote. A removed leader leads on without counting itself, unless StepDownOnRemoval
 is set. To reject a change that is already committed, apply it with every NodeID set to zero, on every member alike.
@@ -151,7 +152,7 @@ Requests, which a follower passes to the leader:
 
 Storage threads (thesis §10.2.1):
 
-  - MsgStorageAppend, to LocalAppendThread: write Entries, (Term, Vote, Commit) and Snapshot, then deliver Responses.
+  - MsgStorageAppend, to LocalAppendThread: write Snapshot, Entries and (Term, Vote, Commit), then deliver Responses.
   - MsgStorageAppendResp acknowledges it. Term and Vote are those written, Log the last entry, Snapshot the metadata.
   - MsgStorageApply, to LocalApplyThread: apply Entries, then deliver Responses.
   - MsgStorageApplyResp acknowledges it with the same Entries.

@@ -12,7 +12,7 @@ import (
 type stored struct {
 	// paper is the term and vote handed out.
 	paper ballotPaper
-	// last is the last entry handed out, zero if there was none.
+	// last is the last entry handed out and not acknowledged, in this write or an earlier one; zero if there is none.
 	last entryID
 	// snapshot is the index of the snapshot handed out, zero if there was none.
 	snapshot uint64
@@ -31,12 +31,14 @@ func storedOf(m *pb.Message) stored {
 }
 
 // handleStored takes an acknowledgement. What has been replaced since it was handed out is not released by it: each part
-// counts only if it is still what this member holds.
+// counts only if it is still what this member holds. The entries of a write of an earlier term do not: they may have been
+// replaced, and have come back, with both writes still under way. In one term a log that loses an entry to the
+// leader's never gets it back.
 func (r *raft) handleStored(s stored) {
 	if s.snapshot != 0 && r.log.snapshotStored(s.snapshot) {
 		r.reschedule()
 	}
-	if s.last.index != 0 && r.log.entriesStored(s.last) {
+	if s.last.index != 0 && s.paper.term == r.term && r.log.entriesStored(s.last) {
 		r.ownLogStored()
 	}
 	if s.paper == (ballotPaper{term: r.term, vote: r.vote}) {

@@ -39,7 +39,7 @@ var (
 	errSnapshotPending = errors.New("a snapshot is being restored")
 	errTermsExhausted  = errors.New("terms are exhausted")
 	errUnappliedChange = errors.New("a committed membership change is not applied yet")
-	errLeaseGranted    = errors.New("a leader may hold a lease that this member granted")
+	errLeaseGranted    = errors.New("a leader is alive, or may hold a lease that this member granted")
 )
 
 // promotable reports whether this member may campaign when its election timeout passes.
@@ -103,6 +103,7 @@ func (r *raft) campaignForReal(cause campaignCause) {
 // requestVotes asks every other voter. Beside the own last entry the request names the last entry known to be
 // committed: a voter that did not know learns of it, see learnCommit.
 func (r *raft) requestVotes(t pb.MessageType, term uint64, context []byte) {
+	r.outbox.dropVoteRequests()
 	last := r.log.lastID()
 	committed := r.log.identify(r.log.committed)
 	for _, member := range r.membership.Members {
@@ -119,7 +120,7 @@ func (r *raft) requestVotes(t pb.MessageType, term uint64, context []byte) {
 }
 
 // leaseGranted reports whether this member owes a leader its silence towards candidates: it has heard from one within
-// an election timeout (thesis §4.2.3), or may have done so in its life before a restart.
+// an election timeout (thesis §4.2.3), or, where leases rest on that, may have done so in its life before a restart.
 func (r *raft) leaseGranted() bool {
 	if !r.checkQuorum {
 		return false
@@ -214,9 +215,11 @@ func (r *raft) recordVote(from uint64, granted bool) {
 	}
 	switch r.voteResult() {
 	case quorum.VoteWon:
-		if r.state == StatePreCandidate {
+		switch {
+		case r.state == StatePreCandidate:
 			r.campaignForReal(campaignByTimeout)
-		} else {
+		case r.termIsDurable():
+			// Votes may arrive before storage acknowledges the own one. handleStored then comes here again.
 			r.becomeLeader()
 		}
 	case quorum.VoteLost:

@@ -8,26 +8,21 @@ import (
 // point of divergence quickly (Raft §5.3).
 
 // handleAppend takes the leader's entries if they follow an entry that the log holds.
-func (r *raft) handleAppend(m *pb.Message) error {
+func (r *raft) handleAppend(m *pb.Message) {
 	prev := entryID{term: m.LogTerm, index: m.Index}
 	if prev.index < r.log.committed {
 		// The leader is behind in what it knows of this log. All up to the commit index agrees with its own.
 		r.sendAppendResponse(m.From, r.log.committed)
-		return nil
+		return
 	}
 	if !r.log.matches(prev) {
 		r.rejectAppend(m.From, prev)
-		return nil
+		return
 	}
-	news := m.Entries[r.log.divergence(m.Entries):]
-	if len(news) > 0 && news[0].Index <= r.log.committed {
-		return invalid(m, "entry %d/%d replaces a committed one: some member has lost its log", news[0].Term, news[0].Index)
-	}
-	r.log.append(news)
+	r.log.append(m.Entries[r.log.divergence(m.Entries):])
 	last := prev.index + uint64(len(m.Entries))
 	r.log.commitTo(min(m.Commit, last))
 	r.sendAppendResponse(m.From, last)
-	return nil
 }
 
 // rejectAppend names the last entry here that can be in the leader's log: at the rejected index or before, of a term

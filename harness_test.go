@@ -5,6 +5,8 @@ import (
 	"io"
 	"log"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,7 +37,9 @@ func testConfig(id uint64, s Storage) *Config {
 type testMember struct {
 	cfg     *Config
 	storage *MemoryStorage
-	rn      *RawNode
+	// disk is the Storage that the member reads: storage, and what the application remembers.
+	disk *testDisk
+	rn   *RawNode
 
 	// applied are the entries applied, oldest first; those that a snapshot stands for are missing.
 	applied []pb.Entry
@@ -47,6 +51,29 @@ type testMember struct {
 
 	// appendQueue and applyQueue are the work of the local storage threads.
 	appendQueue, applyQueue []pb.Message
+	// appendStalled and applyStalled keep the storage threads from working by themselves.
+	appendStalled, applyStalled bool
+}
+
+// testDisk is what a member reads from: its log, and the membership that its application had applied, which is ahead
+// of that of the last snapshot.
+type testDisk struct {
+	*MemoryStorage
+	m *testMember
+	// snapshotPending has snapshots refused as being still in the making.
+	snapshotPending bool
+}
+
+func (d *testDisk) InitialState() (pb.HardState, pb.ConfState, error) {
+	hs, _, err := d.MemoryStorage.InitialState()
+	return hs, d.m.conf, err
+}
+
+func (d *testDisk) Snapshot() (pb.Snapshot, error) {
+	if d.snapshotPending {
+		return pb.Snapshot{}, ErrSnapshotTemporarilyUnavailable
+	}
+	return d.MemoryStorage.Snapshot()
 }
 
 // cluster is a group of members and the messages between them.
@@ -61,6 +88,12 @@ type cluster struct {
 	isolated map[uint64]bool
 	// trace receives a line for each thing that happens. Nil: nothing is traced.
 	trace io.Writer
+	// brief leaves Readys and the work of storage threads out of the trace.
+	brief bool
+	// reportsByHand leaves it to the test to report delivered snapshots to their senders.
+	reportsByHand bool
+	// vetoed has every application reject the membership changes that were committed.
+	vetoed bool
 }
 
 func newCluster(t testing.TB) *cluster {
@@ -90,6 +123,8 @@ func (c *cluster) add(id uint64, cs pb.ConfState, configure ...func(*Config)) *t
 		require.NoError(c.t, storage.SetHardState(pb.HardState{Term: 1, Commit: 1}))
 	}
 	m := &testMember{storage: storage, conf: cs, cfg: testConfig(id, storage)}
+	m.disk = &testDisk{MemoryStorage: storage, m: m}
+	m.cfg.Storage = m.disk
 	for _, f := range configure {
 		f(m.cfg)
 	}
@@ -133,7 +168,9 @@ func (c *cluster) ready(id uint64) bool {
 	}
 	rd := m.rn.Ready()
 	m.lastReady = rd
-	c.tracef("Ready %d:\n%s", id, DescribeReady(rd, nil))
+	if !c.brief {
+		c.tracef("Ready %d:\n%s", id, strings.TrimSuffix(DescribeReady(rd, plainPayload), "\n"))
+	}
 	m.reads = append(m.reads, rd.ReadStates...)
 	m.lost = append(m.lost, rd.LostReads...)
 	if m.cfg.AsyncStorageWrites {
@@ -168,10 +205,18 @@ func (c *cluster) apply(m *testMember, ents []pb.Entry) {
 		case pb.EntryConfChange:
 			var cc pb.ConfChange
 			require.NoError(c.t, cc.Unmarshal(e.Data))
+			if c.vetoed {
+				cc.NodeID = None
+			}
 			m.conf = *m.rn.ApplyConfChange(cc)
 		case pb.EntryConfChangeV2:
 			var cc pb.ConfChangeV2
 			require.NoError(c.t, cc.Unmarshal(e.Data))
+			for k := range cc.Changes {
+				if c.vetoed {
+					cc.Changes[k].NodeID = None
+				}
+			}
 			m.conf = *m.rn.ApplyConfChange(cc)
 		}
 		m.applied = append(m.applied, e)
@@ -198,7 +243,7 @@ func (c *cluster) send(from uint64, msgs []pb.Message) {
 // runAppendThread does the oldest work of the member's append thread, if there is any.
 func (c *cluster) runAppendThread(id uint64) bool {
 	m := c.members[id]
-	if len(m.appendQueue) == 0 {
+	if m.appendStalled || len(m.appendQueue) == 0 {
 		return false
 	}
 	msg := m.appendQueue[0]
@@ -208,7 +253,9 @@ func (c *cluster) runAppendThread(id uint64) bool {
 		snap = *msg.Snapshot
 	}
 	c.write(m, pb.HardState{Term: msg.Term, Vote: msg.Vote, Commit: msg.Commit}, msg.Entries, snap)
-	c.tracef("Append thread of %d has written %d entries", id, len(msg.Entries))
+	if !c.brief {
+		c.tracef("Append thread of %d has written %d entries", id, len(msg.Entries))
+	}
 	c.send(id, msg.Responses)
 	return true
 }
@@ -216,13 +263,15 @@ func (c *cluster) runAppendThread(id uint64) bool {
 // runApplyThread does the oldest work of the member's apply thread, if there is any.
 func (c *cluster) runApplyThread(id uint64) bool {
 	m := c.members[id]
-	if len(m.applyQueue) == 0 {
+	if m.applyStalled || len(m.applyQueue) == 0 {
 		return false
 	}
 	msg := m.applyQueue[0]
 	m.applyQueue = m.applyQueue[1:]
 	c.apply(m, msg.Entries)
-	c.tracef("Apply thread of %d has applied %d entries", id, len(msg.Entries))
+	if !c.brief {
+		c.tracef("Apply thread of %d has applied %d entries", id, len(msg.Entries))
+	}
 	c.send(id, msg.Responses)
 	return true
 }
@@ -250,20 +299,24 @@ func (c *cluster) deliver() bool {
 	msgs := c.network
 	c.network = nil
 	for _, msg := range msgs {
-		arrives := c.reaches(msg)
-		if !arrives {
-			c.tracef("lost: %s", DescribeMessage(msg, nil))
-			continue
-		}
-		c.tracef("%s", DescribeMessage(msg, nil))
-		if err := c.step(msg); err != nil {
-			c.tracef("%d: %v", msg.To, err)
-		}
-		if msg.Type == pb.MsgSnap {
-			c.members[msg.From].rn.ReportSnapshot(msg.To, SnapshotFinish)
-		}
+		c.deliverOne(msg)
 	}
 	return len(msgs) > 0
+}
+
+// deliverOne delivers, or loses, one message.
+func (c *cluster) deliverOne(msg pb.Message) {
+	if !c.reaches(msg) {
+		c.tracef("lost: %s", DescribeMessage(msg, plainPayload))
+		return
+	}
+	c.tracef("%s", DescribeMessage(msg, plainPayload))
+	if err := c.step(msg); err != nil {
+		c.tracef("%d: %v", msg.To, err)
+	}
+	if sender, ok := c.members[msg.From]; ok && msg.Type == pb.MsgSnap && !c.reportsByHand {
+		sender.rn.ReportSnapshot(msg.To, SnapshotFinish)
+	}
 }
 
 // stabilize handles Readys, runs storage threads and delivers messages until nothing is left to do.
@@ -361,6 +414,16 @@ func (c *cluster) leader() uint64 {
 		}
 	}
 	return lead
+}
+
+// plainPayload shows data in ASCII: quoted if it is printable, else in hexadecimal.
+func plainPayload(data []byte) string {
+	for _, b := range data {
+		if b < ' ' || b > '~' {
+			return fmt.Sprintf("%#x", data)
+		}
+	}
+	return strconv.Quote(string(data))
 }
 
 // withAsync has a member write asynchronously.

@@ -231,7 +231,8 @@ func (l *raftLog) commitTo(index uint64) {
 // restore replaces the log by the snapshot. Entries still being applied are superseded by it.
 func (l *raftLog) restore(s pb.Snapshot) {
 	id := snapshotID(&s)
-	if l.applying > l.applied {
+	// While an earlier snapshot is unstable, applying is where that ends: nothing was handed out since.
+	if l.unstable.snapshot == nil && l.applying > l.applied {
 		l.supersededTo = l.applying
 	}
 	l.unstable.restore(s)

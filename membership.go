@@ -167,6 +167,30 @@ func (r *raft) maybeLeaveJoint() {
 	r.logger.Infof("raft %x: proposes to leave the joint configuration %s", r.id, r.membership)
 }
 
+// recoverCommit raises the commit index, which need not be durable, to what the log itself proves: a membership change
+// is only appended when the one before it is applied, so of several changes in a log all but the last are committed.
+// Without it a restarted member could campaign with a change unapplied that others have long left behind. Where changes
+// are not validated the log proves nothing.
+func (r *raft) recoverCommit() error {
+	if r.disableChangeValidation {
+		return nil
+	}
+	var last, before uint64
+	err := r.log.scan(r.log.committed+1, r.log.lastIndex()+1, scanPageSize, func(ents []pb.Entry) bool {
+		for i := range ents {
+			if holdsChange(&ents[i]) {
+				before, last = last, ents[i].Index
+			}
+		}
+		return true
+	})
+	if err != nil {
+		return fmt.Errorf("storage failed to return the entries after commit index %d: %w", r.log.committed, err)
+	}
+	r.log.commitTo(before)
+	return nil
+}
+
 // changeScan remembers which part of the log was searched for membership changes.
 type changeScan struct {
 	to   uint64

@@ -33,9 +33,9 @@ type Node interface {
 	// Ready returns the channel of what is to be done. With synchronous writes each Ready must be followed by Advance
 	// before the next one comes. After Stop nothing comes any more; the channel is not closed.
 	Ready() <-chan Ready
-	// Advance says that the last Ready is done: its writes are durable, its committed entries are applied, or soon
-	// will be if the application sees to it that nothing but their order depends on when. It does nothing with
-	// asynchronous storage writes.
+	// Advance says that the Ready received last is done: its writes are durable, its membership changes were given to
+	// ApplyConfChange, and its other committed entries are applied, or will be in their order. It does nothing if no Ready was received since the last Advance, or with asynchronous
+	// storage writes.
 	Advance()
 	// ApplyConfChange makes a committed membership change take effect. See RawNode.ApplyConfChange. It may be called
 	// while a Ready is being processed, from any goroutine.
@@ -57,14 +57,17 @@ type Node interface {
 	Stop()
 }
 
-// node is a RawNode behind a lock, and one goroutine that offers its Ready.
+// node is a RawNode behind a lock. With synchronous writes at most one Ready is on its way, so whoever causes it puts it
+// into the channel, which has room for one. With asynchronous writes the next one is due as soon as the former is
+// received, of which nobody is told: there a goroutine waits at a channel without room.
 //
-// Invariant: offered ==> a Ready was handed to the channel and not advanced (synchronous writes only).
+// Invariant: offered <==> a Ready was put into the channel and not advanced (synchronous writes only).
 type node struct {
 	ready chan Ready
-	// wake has room for one: a token in it says that there may be a Ready to offer.
+	// wake has room for one: a token in it says that there may be a Ready to offer (asynchronous writes only).
 	wake chan struct{}
 	stop chan struct{}
+	// done is closed when run has returned, or never ran.
 	done chan struct{}
 
 	mu      sync.Mutex
@@ -91,7 +94,14 @@ func NewNode(c *Config, peers []Peer) (Node, error) {
 		}
 	}
 	n := newNode(rn, c.AsyncStorageWrites)
-	go n.run()
+	if n.async {
+		go n.run()
+	} else {
+		close(n.done)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.settle()
 	return n, nil
 }
 
@@ -113,8 +123,12 @@ func StartNode(c *Config, peers []Peer) Node {
 func RestartNode(c *Config) Node { return StartNode(c, nil) }
 
 func newNode(rn *RawNode, async bool) *node {
+	room := 1
+	if async {
+		room = 0
+	}
 	return &node{
-		ready: make(chan Ready),
+		ready: make(chan Ready, room),
 		wake:  make(chan struct{}, 1),
 		stop:  make(chan struct{}),
 		done:  make(chan struct{}),
@@ -138,21 +152,25 @@ func failedNode(c *Config, err error) Node {
 	return n
 }
 
-// run offers one Ready after the other.
+// offer puts the next Ready into the channel, which has room for it, if there is one and the former was advanced
+// (synchronous writes). The lock is held.
+func (n *node) offer() {
+	if !n.offered && n.rn.HasReady() {
+		n.offered = true
+		n.ready <- n.rn.Ready()
+	}
+}
+
+// run offers one Ready after the other, each made when the former was received (asynchronous writes).
 func (n *node) run() {
 	defer close(n.done)
-	n.signal()
 	for {
 		select {
 		case <-n.wake:
 		case <-n.stop:
 			return
 		}
-		for {
-			rd, ok := n.next()
-			if !ok {
-				break
-			}
+		for rd, ok := n.next(); ok; rd, ok = n.next() {
 			select {
 			case n.ready <- rd:
 			case <-n.stop:
@@ -162,14 +180,13 @@ func (n *node) run() {
 	}
 }
 
-// next returns the next Ready, if there is one and the former has been advanced.
+// next returns the next Ready, if there is one.
 func (n *node) next() (Ready, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.stopped || n.offered || !n.rn.HasReady() {
+	if n.stopped || !n.rn.HasReady() {
 		return Ready{}, false
 	}
-	n.offered = !n.async
 	return n.rn.Ready(), true
 }
 
@@ -195,7 +212,10 @@ func (n *node) do(f func(rn *RawNode) error) error {
 
 // settle wakes those who wait for what the RawNode may now have.
 func (n *node) settle() {
-	if !n.offered && n.rn.HasReady() {
+	switch {
+	case !n.async:
+		n.offer()
+	case n.rn.HasReady():
 		n.signal()
 	}
 	if n.elected != nil && n.rn.hasLeader() {
@@ -281,7 +301,7 @@ func (n *node) Ready() <-chan Ready { return n.ready }
 
 func (n *node) Advance() {
 	_ = n.do(func(rn *RawNode) error {
-		if n.offered {
+		if n.offered && len(n.ready) == 0 {
 			n.offered = false
 			rn.Advance(Ready{})
 		}
@@ -329,4 +349,8 @@ func (n *node) Stop() {
 	}
 	n.mu.Unlock()
 	<-n.done
+	select {
+	case <-n.ready: // offered and not received
+	default:
+	}
 }

@@ -41,6 +41,18 @@ func (o *outbox) last() *pb.Message {
 	return &o.messages[len(o.messages)-1]
 }
 
+// dropVoteRequests removes the messages that a new campaign makes pointless: the requests for votes of the one before. Without it,
+// a member whose Readys are not taken would gather requests with every election timeout.
+func (o *outbox) dropVoteRequests() {
+	kept := o.messages[:0]
+	for _, m := range o.messages {
+		if m.Type != pb.MsgVote && m.Type != pb.MsgPreVote {
+			kept = append(kept, m)
+		}
+	}
+	o.messages = kept
+}
+
 // take hands out all messages.
 func (o *outbox) take() []pb.Message {
 	n := len(o.messages)
@@ -80,15 +92,11 @@ func (r *raft) sendAppendResponse(to, index uint64) {
 	r.send(pb.Message{Type: pb.MsgAppResp, To: to, Index: index})
 }
 
-// hasMessages reports whether flush would leave anything in the outbox, or answer a read.
-func (r *raft) hasMessages() bool {
-	if len(r.outbox.messages) > 0 {
-		return true
-	}
-	if r.leading == nil {
-		return false
-	}
-	return r.leading.beatDue || r.leading.owed > 0 || r.leading.broadcast || r.readsNeedRound()
+// mayFlush reports whether flush has anything to do. That need not come to a message: a follower that is owed a
+// snapshot may be away, or storage may have none.
+func (r *raft) mayFlush() bool {
+	l := r.leading
+	return l != nil && (l.beatDue || l.owed > 0 || l.broadcast || r.readsNeedRound())
 }
 
 // flush turns what followers are owed into messages: heartbeats with the reads they confirm, then appends. All that has

@@ -85,8 +85,8 @@ type raft struct {
 	readStates []ReadState
 	lostReads  []LostRead
 
-	// silentUntil is the tick before which a restarted voter withholds its vote, because a leader may hold a lease
-	// that it granted in its earlier life.
+	// silentUntil is the tick before which this voter withholds its vote, because a leader may hold a lease that it has
+	// granted, in its life before a restart perhaps. Only ReadOnlyLeaseBased sets it.
 	silentUntil uint64
 }
 
@@ -164,14 +164,20 @@ func (r *raft) loadHardState(hs pb.HardState, applied uint64) error {
 	}
 	r.term, r.vote = hs.Term, hs.Vote
 	r.persisted = ballotPaper{term: hs.Term, vote: hs.Vote}
-	r.log.commitTo(hs.Commit)
-	if applied > r.log.committed {
-		return configError("Applied", applied, fmt.Sprintf("at most the commit index %d in storage", r.log.committed))
+	if last := r.log.lastID(); last.term > r.term {
+		// A write that was torn: the entries are there, the term that came with them is not. Nobody was told of it.
+		r.logger.Warningf("raft %x: the log ends in %s, the hard state is of term %d: takes up the log's term", r.id, last, r.term)
+		r.term, r.vote = last.term, None
 	}
+	if last := r.log.lastIndex(); applied > last {
+		return configError("Applied", applied, fmt.Sprintf("at most the last index %d in storage", last))
+	}
+	// A commit index alone need not be durable. What was applied bears it out.
+	r.log.commitTo(max(hs.Commit, applied))
 	if applied > r.log.applied {
 		r.log.applying, r.log.applied = applied, applied
 	}
-	return nil
+	return r.recoverCommit()
 }
 
 func (r *raft) softState() SoftState { return SoftState{Lead: r.lead, RaftState: r.state} }
@@ -240,13 +246,13 @@ func (r *raft) stepFollower(m *pb.Message) error {
 		return r.forwardProposal(m.Entries)
 	case pb.MsgApp:
 		r.followLeader(m.From)
-		return r.handleAppend(m)
+		r.handleAppend(m)
 	case pb.MsgHeartbeat:
 		r.followLeader(m.From)
 		r.handleHeartbeat(m)
 	case pb.MsgSnap:
 		r.followLeader(m.From)
-		return r.handleSnapshot(m)
+		r.handleSnapshot(m)
 	case pb.MsgTransferLeader:
 		r.forwardTransfer(m)
 	case pb.MsgForgetLeader:

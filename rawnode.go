@@ -45,10 +45,13 @@ func NewRawNode(config *Config) (*RawNode, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What recovery has changed is written with the next Ready; a commit index alone need not be.
+	hard := r.hardState()
+	hard.Term, hard.Vote = r.persisted.term, r.persisted.vote
 	return &RawNode{
 		raft:     r,
 		prevSoft: r.softState(),
-		prevHard: r.hardState(),
+		prevHard: hard,
 		verified: alwaysVerify || config.verify,
 	}, nil
 }
@@ -61,7 +64,8 @@ func (rn *RawNode) Tick() {
 	rn.raft.tick(1)
 }
 
-// TickBy lets n units of time pass at once. What would have been due several times in between happens once.
+// TickBy lets n units of time pass at once. What would have been due several times in between happens once. Ticks that
+// were saved up are to be passed before any other call: leases rest on members' clocks.
 func (rn *RawNode) TickBy(n uint64) {
 	if rn.verified {
 		defer rn.verify()()
@@ -138,11 +142,23 @@ func (rn *RawNode) Step(m pb.Message) error {
 	return rn.raft.step(&m)
 }
 
-// HasReady reports whether Ready has anything to hand out. It is exact, and takes constant time.
+// HasReady reports whether Ready has anything to hand out. It is exact, and takes constant time, except that where the
+// answer rests on messages to followers alone, it makes them: Ready then finds them made.
 func (rn *RawNode) HasReady() bool {
+	if rn.holdsReady() {
+		return true
+	}
+	if !rn.raft.mayFlush() {
+		return false
+	}
+	rn.raft.flush()
+	return rn.holdsReady()
+}
+
+func (rn *RawNode) holdsReady() bool {
 	r := rn.raft
 	u := &r.log.unstable
-	return r.hasMessages() ||
+	return len(r.outbox.messages) > 0 ||
 		u.fresh < u.next() || u.freshSnapshot() != nil ||
 		r.log.hasCommitted() ||
 		len(r.readStates) > 0 || len(r.lostReads) > 0 ||
@@ -180,7 +196,8 @@ func (rn *RawNode) Ready() Ready {
 func (rn *RawNode) takeState(rd *Ready) {
 	if soft := rn.raft.softState(); soft != rn.prevSoft {
 		rn.prevSoft = soft
-		rd.SoftState = &soft
+		changed := soft // a copy of its own, so that soft stays on the stack
+		rd.SoftState = &changed
 	}
 	hard := rn.raft.hardState()
 	rd.MustSync = MustSync(hard, rn.prevHard, rn.raft.log.unstable.freshCount())
@@ -195,8 +212,10 @@ func (rn *RawNode) takeWrites(rd *Ready) stored {
 	r := rn.raft
 	u := &r.log.unstable
 	ack := stored{paper: ballotPaper{term: r.term, vote: r.vote}}
-	if rd.Entries = u.freshEntries(); len(rd.Entries) > 0 {
-		ack.last = idOf(&rd.Entries[len(rd.Entries)-1])
+	rd.Entries = u.freshEntries()
+	if n := len(u.entries); n > 0 && rd.MustSync {
+		// Entries handed out in an earlier term are released by this acknowledgement, see handleStored.
+		ack.last = idOf(&u.entries[n-1])
 	}
 	if snap := u.freshSnapshot(); snap != nil {
 		rd.Snapshot = *snap

@@ -52,7 +52,7 @@ type Ready struct {
 	Messages []pb.Message
 
 	// MustSync reports whether Entries and HardState have to be durable. If not, only the commit index has changed,
-	// which may be lost.
+	// which may be lost, though not while a later write survives.
 	MustSync bool
 }
 

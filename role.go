@@ -80,5 +80,9 @@ func (r *raft) setLead(lead uint64) {
 func (r *raft) followLeader(lead uint64) {
 	r.setLead(lead)
 	r.clock.resetElection()
+	if r.leaseReads {
+		// The promise outlives what is known of the leader: a stray answer of a higher term may end that.
+		r.silentUntil = r.clock.now + r.clock.electionTick
+	}
 	r.reschedule()
 }

@@ -41,35 +41,36 @@ func (r *raft) sendSnapshot(i int) {
 }
 
 // handleSnapshot replaces the log and the membership by the leader's snapshot, unless it tells nothing new.
-func (r *raft) handleSnapshot(m *pb.Message) error {
-	snap := m.Snapshot
-	id := snapshotID(snap)
-	if id.index <= r.log.committed {
-		r.logger.Infof("raft %x: ignores the snapshot up to %s, has committed %d", r.id, id, r.log.committed)
-		r.sendAppendResponse(m.From, r.log.committed)
-		return nil
+func (r *raft) handleSnapshot(m *pb.Message) {
+	if r.restore(m.Snapshot) {
+		r.sendAppendResponse(m.From, m.Snapshot.Metadata.Index)
+		return
 	}
-	if r.log.matches(id) {
+	r.sendAppendResponse(m.From, r.log.committed)
+}
+
+// restore reports whether it has put the snapshot in the place of the log.
+func (r *raft) restore(snap *pb.Snapshot) bool {
+	id := snapshotID(snap)
+	membership, err := tracker.NewMembership(snap.Metadata.ConfState)
+	switch {
+	case id.index <= r.log.committed:
+		r.logger.Infof("raft %x: ignores the snapshot up to %s, has committed %d", r.id, id, r.log.committed)
+		return false
+	case r.log.matches(id):
 		// The log already holds all that the snapshot stands for: that much is now known to be committed.
 		r.log.commitTo(id.index)
-		r.sendAppendResponse(m.From, r.log.committed)
-		return nil
-	}
-	membership, err := tracker.NewMembership(snap.Metadata.ConfState)
-	if err != nil {
-		return invalid(m, "the snapshot's membership is impossible: %v", err)
-	}
-	if membership.Role(r.id) == 0 {
-		r.logger.Warningf("raft %x: ignores the snapshot up to %s: its members are %s, without this one", r.id, id, membership)
-		r.sendAppendResponse(m.From, r.log.committed)
-		return nil
+		return false
+	case err != nil || membership.Role(r.id) == 0:
+		r.logger.Warningf("raft %x: ignores the snapshot up to %s: its members are %s, without this one; make a newer one",
+			r.id, id, membership)
+		return false
 	}
 	r.log.restore(*snap)
 	r.membership = membership
 	r.reschedule()
 	r.logger.Infof("raft %x: restores the snapshot up to %s, members %s", r.id, id, membership)
-	r.sendAppendResponse(m.From, id.index)
-	return nil
+	return true
 }
 
 // reportSnapshot takes note of how the sending of a snapshot ended.

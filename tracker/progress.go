@@ -176,7 +176,8 @@ func (p *Progress) OnAppendRejected(rejected, hint uint64) bool {
 		p.becomeProbe(next)
 		return true
 	case StateProbe:
-		if rejected != p.Next-1 {
+		if rejected != p.Next-1 || rejected <= p.Match {
+			// What matched does not cease to: a follower that says so has lost its log, and is not hurried.
 			return false
 		}
 		p.becomeProbe(next)

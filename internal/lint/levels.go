@@ -39,7 +39,6 @@ func rootFiles() map[string]rootFile {
 		"election.go":   {level: levelCore, cites: true},
 		"propose.go":    {level: levelCore, cites: true},
 		"progress.go":   {level: levelCore, cites: true},
-		"replicate.go":  {level: levelCore, cites: true},
 		"follower.go":   {level: levelCore, cites: true},
 		"heartbeat.go":  {level: levelCore, cites: true},
 		"snapshot.go":   {level: levelCore, cites: true},
