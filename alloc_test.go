@@ -53,8 +53,8 @@ func TestReplicationAllocatesNothingPerEntry(t *testing.T) {
 	}
 	few, many := allocs(10), allocs(1000)
 	t.Logf("a cycle of 10 entries: %v allocations, of 1000: %v", few, many)
-	require.LessOrEqual(t, few, 8.0)
-	require.LessOrEqual(t, many, 16.0)
+	require.LessOrEqual(t, few, 4.0)
+	require.LessOrEqual(t, many, 12.0)
 }
 
 // A proposal alone allocates nothing but its share of an array.
@@ -103,8 +103,8 @@ func TestFollowingAllocatesNothingPerEntry(t *testing.T) {
 	follow(100)
 	few, many := follow(10), follow(500)
 	t.Logf("an append of 10 entries: %v allocations, of 500: %v", few, many)
-	require.LessOrEqual(t, few, 8.0)
-	require.LessOrEqual(t, many, 10.0)
+	require.LessOrEqual(t, few, 4.0)
+	require.LessOrEqual(t, many, 8.0)
 }
 
 // Ticks, questions and status cost no memory.
