@@ -14,7 +14,7 @@ func (rn *RawNode) addStorageMessages(rd *Ready, ack stored) {
 	o := &rn.raft.outbox
 	now := rn.takeUnheld()
 	hasWrite := len(rd.Entries) > 0 || !IsEmptyHardState(rd.HardState) || !IsEmptySnap(rd.Snapshot)
-	if rd.MustSync || !IsEmptySnap(rd.Snapshot) {
+	if rd.MustSync {
 		o.push(rn.storageAppendAck(rd, ack))
 	}
 	held := o.take()

@@ -2,10 +2,8 @@ package raft
 
 import (
 	"bytes"
-	"fmt"
 	"hash/fnv"
 	"slices"
-	"strings"
 
 	pb "github.com/seed695671cb/raft/raftpb"
 	"github.com/seed695671cb/raft/tracker"
@@ -275,23 +273,11 @@ func (c *chaos) noteMembers(index uint64, cs pb.ConfState) {
 	}
 }
 
-// heldBack reports whether the leader may find, when Ready is taken, that a follower needs a snapshot it cannot send.
-func (c *chaos) heldBack(m *chaosMember) bool {
-	r := m.rn.raft
-	if r.leading == nil {
-		return false
-	}
-	first := r.log.firstIndex()
-	return slices.ContainsFunc(r.leading.progress, func(p tracker.Progress) bool {
-		return p.Next < first || p.Next == first && first > 1
-	})
-}
-
 // checkReady checks the contract of Ready, and keeps it for a while to see that it does not change.
-func (c *chaos) checkReady(m *chaosMember, rd *Ready, has, held bool) {
+func (c *chaos) checkReady(m *chaosMember, rd *Ready, has bool) {
 	empty := rd.SoftState == nil && IsEmptyHardState(rd.HardState) && IsEmptySnap(rd.Snapshot) &&
 		len(rd.Entries)+len(rd.CommittedEntries)+len(rd.Messages)+len(rd.ReadStates)+len(rd.LostReads) == 0
-	if has == empty && !(has && held) {
+	if has == empty {
 		c.fail("member %d: HasReady is %t, Ready is %s", m.id, has, DescribeReady(*rd, nil))
 	}
 	c.checkEntries(m, rd.Entries)
@@ -382,144 +368,4 @@ func (c *chaos) unsafeReads() bool {
 	return slices.ContainsFunc(c.ids, func(id uint64) bool {
 		return c.members[id].cfg.ReadOnlyOption == ReadOnlyLeaseBased
 	})
-}
-
-// recoverAndCheck ends all faults and checks that the group recovers.
-func (c *chaos) recoverAndCheck() {
-	c.calm = true
-	clear(c.blocked)
-	for _, id := range c.ids {
-		m := c.members[id]
-		m.rate = 100
-		m.disk.unavailable = false
-		if m.down && !m.wiped {
-			c.start(m)
-		}
-	}
-	for round := 0; round < 60*c.electionTick; round++ {
-		c.calmRound(round)
-		if round%c.electionTick == 0 && c.recovered() {
-			c.checkServes()
-			return
-		}
-	}
-	c.fail("the group has not recovered: %s", c.describe())
-}
-
-// calmRound lets a unit of time pass without faults, and all work be done.
-func (c *chaos) calmRound(round int) {
-	for _, id := range c.ids {
-		m := c.members[id]
-		if m.down {
-			continue
-		}
-		m.tick()
-		if round%c.electionTick == 0 && !m.stale && m.applied > c.bootstrapped {
-			conf := m.conf
-			_, _ = m.disk.CreateSnapshot(m.applied, &conf, nil)
-		}
-		if r := m.rn.raft; r.state == StateLeader && r.membership.Joint() && !r.membership.AutoLeave {
-			_ = m.rn.ProposeConfChange(pb.ConfChangeV2{})
-		}
-	}
-	for n := 0; c.calmWork(); n++ {
-		if n > 2000 {
-			c.fail("the group does not come to rest: %s", c.describe())
-		}
-	}
-}
-
-// calmWork has all members do what there is to do, and delivers all messages.
-func (c *chaos) calmWork() bool {
-	busy := false
-	for _, id := range c.ids {
-		m := c.members[id]
-		for n := 0; !m.down && c.work(m); n++ {
-			busy = true
-			if n > 100000 {
-				c.fail("member %d does not come to rest: %s", id, c.describe())
-			}
-		}
-	}
-	for n := len(c.net); n > 0; n-- {
-		busy = true
-		c.deliver()
-	}
-	c.report()
-	c.checkAll()
-	return busy
-}
-
-// recovered reports whether there is a leader whose configuration is not joint and whose members have applied all that
-// is committed. It then stops those who are no members.
-func (c *chaos) recovered() bool {
-	lead := c.leader()
-	if lead == nil || !lead.rn.raft.committedInTerm() || lead.rn.raft.membership.Joint() {
-		return false
-	}
-	commit := c.history.last().index
-	members := lead.rn.raft.membership
-	for _, member := range members.Members {
-		m := c.members[member.ID]
-		if m.down || m.applied != commit || !m.rn.raft.membership.Equal(members) {
-			return false
-		}
-	}
-	stopped := false
-	for _, id := range c.ids {
-		if m := c.members[id]; members.Find(id) < 0 && !m.down {
-			c.crash(m)
-			stopped = true
-		}
-	}
-	return !stopped
-}
-
-// checkServes checks that proposals are committed, and reads answered at every member.
-func (c *chaos) checkServes() {
-	for range 10 {
-		lead, commit := c.leader(), c.history.last().index
-		if lead == nil || lead.rn.Propose([]byte("calm")) != nil {
-			c.restful()
-			continue
-		}
-		c.restful()
-		good := c.history.last().index > commit && c.recovered()
-		for _, id := range c.ids {
-			m := c.members[id]
-			good = good && (m.down || c.servesRead(m))
-		}
-		if good {
-			return
-		}
-	}
-	c.fail("the group does not serve: %s", c.describe())
-}
-
-// servesRead reports whether the member answers a read, and has answered, or reported lost, all before it.
-func (c *chaos) servesRead(m *chaosMember) bool {
-	served := m.served
-	m.reads = append(m.reads, chaosRead{context: "z", atLeast: c.history.last().index})
-	m.rn.ReadIndex([]byte("z"))
-	c.calmRound(1)
-	c.calmRound(2)
-	return m.served > served && len(m.reads) == 0
-}
-
-func (c *chaos) restful() {
-	for round := range 3 * c.electionTick {
-		c.calmRound(round)
-	}
-}
-
-// describe shows all members.
-func (c *chaos) describe() string {
-	var b strings.Builder
-	for _, id := range c.ids {
-		m := c.members[id]
-		fmt.Fprintf(&b, "\n%d: down %t, wiped %t, applied %d, reads %v, superseded %d, log ends in ", id, m.down, m.wiped,
-			m.applied, m.reads, m.rn.raft.log.supersededTo)
-		fmt.Fprintf(&b, "%s\n%s", m.rn.raft.log.lastID(), m.rn.Status().String())
-	}
-	return b.String()
 }

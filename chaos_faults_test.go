@@ -251,11 +251,10 @@ func (c *chaos) take(m *chaosMember) bool {
 	if !has && !c.chance(5) {
 		return false
 	}
-	held := c.heldBack(m)
 	c.checkOne(m)
 	rd := m.rn.Ready()
 	c.tracef("Ready %d:\n%s", m.id, DescribeReady(rd, nil))
-	c.checkReady(m, &rd, has, held)
+	c.checkReady(m, &rd, has)
 	m.rd, m.early = rd, m.rn.raft.state == StateLeader && c.chance(50)
 	if !m.cfg.AsyncStorageWrites {
 		m.progress = chaosTaken

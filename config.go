@@ -53,8 +53,9 @@ type Config struct {
 	// MaxCommittedSizePerReady bounds the encoded size of committed entries handed out and not yet applied, to which
 	// a single entry is the exception. Zero: the same as MaxSizePerMsg.
 	MaxCommittedSizePerReady uint64
-	// MaxUncommittedEntriesSize bounds the payload of entries that a leader has appended and not committed: above
-	// it, proposals are dropped. A single proposal is always accepted when nothing is uncommitted. Zero: no bound.
+	// MaxUncommittedEntriesSize bounds the payload of entries that a leader has appended in its term and that are not
+	// committed, or not yet handed out to be applied: above it, proposals are dropped. A single proposal is always
+	// accepted when there are no such entries. Zero: no bound.
 	MaxUncommittedEntriesSize uint64
 	// MaxInflightMsgs bounds the appends sent to one follower and not answered. At least 1.
 	MaxInflightMsgs int

@@ -86,7 +86,7 @@ func (r *raft) checkChange(cc pb.ConfChangeV2, pending uint64) error {
 // snapshot's membership already holds it.
 func (r *raft) applyChange(cc pb.ConfChangeV2) {
 	if r.log.supersededTo != 0 {
-		r.logger.Infof("raft %x: passes over a membership change that the snapshot up to %d holds", r.id, r.log.committed)
+		r.logger.Infof("raft %x: passes over a membership change up to index %d: a snapshot holds it", r.id, r.log.supersededTo)
 		return
 	}
 	next, err := confchange.Apply(r.membership, cc)

@@ -49,7 +49,7 @@ func (d DropReason) String() string {
 	case DroppedNotMember:
 		return "this leader has been removed from the group: propose to another member"
 	case DroppedTooLarge:
-		return "too much is appended and not committed: try again when the log has advanced"
+		return "too much is appended and not yet committed and handed out to be applied: try again later"
 	case DroppedChangePending:
 		return "a membership change is pending: try again when it is applied"
 	case DroppedChangeJoint:

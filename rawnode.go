@@ -200,7 +200,8 @@ func (rn *RawNode) takeState(rd *Ready) {
 		rd.SoftState = &changed
 	}
 	hard := rn.raft.hardState()
-	rd.MustSync = MustSync(hard, rn.prevHard, rn.raft.log.unstable.freshCount())
+	u := &rn.raft.log.unstable
+	rd.MustSync = MustSync(hard, rn.prevHard, u.freshCount()) || u.freshSnapshot() != nil
 	if hard != rn.prevHard {
 		rn.prevHard = hard
 		rd.HardState = hard

@@ -51,7 +51,7 @@ type Ready struct {
 	// When a MsgSnap is not delivered, or is, call ReportSnapshot.
 	Messages []pb.Message
 
-	// MustSync reports whether Entries and HardState have to be durable. If not, only the commit index has changed,
+	// MustSync reports whether Snapshot, Entries and HardState have to be durable. If not, only the commit index has changed,
 	// which may be lost, though not while a later write survives.
 	MustSync bool
 }

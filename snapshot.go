@@ -49,7 +49,8 @@ func (r *raft) handleSnapshot(m *pb.Message) {
 	r.sendAppendResponse(m.From, r.log.committed)
 }
 
-// restore reports whether it has put the snapshot in the place of the log.
+// restore reports whether it has put the snapshot in the place of the log. The snapshot may be older than this member's
+// addition, and not name it: then its membership says that it has no part yet, and the entries that follow add it.
 func (r *raft) restore(snap *pb.Snapshot) bool {
 	id := snapshotID(snap)
 	membership, err := tracker.NewMembership(snap.Metadata.ConfState)
@@ -61,9 +62,8 @@ func (r *raft) restore(snap *pb.Snapshot) bool {
 		// The log already holds all that the snapshot stands for: that much is now known to be committed.
 		r.log.commitTo(id.index)
 		return false
-	case err != nil || membership.Role(r.id) == 0:
-		r.logger.Warningf("raft %x: ignores the snapshot up to %s: its members are %s, without this one; make a newer one",
-			r.id, id, membership)
+	case err != nil:
+		r.logger.Errorf("raft %x: ignores the snapshot up to %s: %v", r.id, id, err)
 		return false
 	}
 	r.log.restore(*snap)
