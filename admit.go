@@ -198,8 +198,8 @@ func (r *raft) checkAppend(m *pb.Message) error {
 	if m.LogTerm > m.Term {
 		return invalid(m, "the entry before has term %d, above the message's", m.LogTerm)
 	}
-	if m.Index+uint64(len(m.Entries)) > maxIndex {
-		return invalid(m, "indexes end at %d", uint64(maxIndex))
+	if m.Index+uint64(len(m.Entries)) >= maxIndex {
+		return invalid(m, "indexes end below %d", uint64(maxIndex))
 	}
 	if len(m.Entries) > 0 && m.Entries[0].Term == 0 {
 		return invalid(m, "its first entry bears no term")

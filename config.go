@@ -90,7 +90,8 @@ type Config struct {
 	// DisableProposalForwarding has a follower drop proposals instead of passing them to the leader.
 	DisableProposalForwarding bool
 	// DisableConfChangeValidation has a leader append membership changes without checking that none is pending and
-	// that the change fits the configuration. The application must then see to it.
+	// that the change fits the configuration. The application must then see to it. Common to all members: one that
+	// checks takes it, when it restarts, that the leader did.
 	DisableConfChangeValidation bool
 	// StepDownOnRemoval has a leader become a follower when it applies its own removal, or its demotion to learner.
 	// Otherwise it leads on, without counting itself and without taking proposals, until another member campaigns

@@ -159,7 +159,9 @@ func leadershipPrint(l *leadership) string {
 	var b strings.Builder
 	for i := range l.progress {
 		p := l.progress[i]
-		fmt.Fprintf(&b, "%x: %+v %d/%d\n", l.members[i].ID, p, p.Inflights.Count(), p.Inflights.Bytes())
+		fmt.Fprintf(&b, "%x: %d/%d ", l.members[i].ID, p.Inflights.Count(), p.Inflights.Bytes())
+		p.Inflights = nil // its address is not part of what is compared
+		fmt.Fprintf(&b, "%+v\n", p)
 	}
 	fmt.Fprintf(&b, "owed %v %d %t %t former %v change %d quota %d transfer %x %d %t reads %+v rounds %+v\n",
 		l.owedAppend, l.owed, l.broadcast, l.beatDue, l.former, l.pendingChange, l.uncommitted,

@@ -157,8 +157,12 @@ func (p *Progress) OnAppendAccepted(index, first uint64) (moved bool) {
 		p.Inflights.FreeLE(index)
 		p.MsgAppFlowPaused = p.Inflights.Full()
 	case StateSnapshot:
-		if index+1 >= first && (moved || index >= p.PendingSnapshot) {
+		switch {
+		case index+1 >= first && (moved || index >= p.PendingSnapshot):
 			p.becomeReplicate(index)
+		case moved && index >= p.PendingSnapshot:
+			// It is beyond the snapshot, but the log begins further on by now: it needs a newer one.
+			p.becomeProbe(index + 1)
 		}
 	}
 	return moved
