@@ -198,6 +198,9 @@ func (r *raft) checkAppend(m *pb.Message) error {
 	if m.LogTerm > m.Term {
 		return invalid(m, "the entry before has term %d, above the message's", m.LogTerm)
 	}
+	if m.Index == 0 && m.LogTerm != 0 {
+		return invalid(m, "the position before the first entry has term 0, not %d", m.LogTerm)
+	}
 	if m.Index+uint64(len(m.Entries)) >= maxIndex {
 		return invalid(m, "indexes end below %d", uint64(maxIndex))
 	}

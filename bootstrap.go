@@ -10,6 +10,9 @@ import (
 	"github.com/seed695671cb/raft/tracker"
 )
 
+// errNotEmpty is why a member that has a log, or a term, cannot begin a new group.
+var errNotEmpty = errors.New("bootstrap needs an empty storage")
+
 // Peer is one of the first members of a new group.
 type Peer struct {
 	// ID is the member's ID.
@@ -31,8 +34,7 @@ func (rn *RawNode) Bootstrap(peers []Peer) error {
 	case len(peers) == 0:
 		return errors.New("bootstrap needs at least one peer: a member that joins a group is not bootstrapped")
 	case r.log.lastIndex() != 0 || r.term != 0:
-		return fmt.Errorf("bootstrap needs an empty storage: it is at term %d and last index %d: restart instead",
-			r.term, r.log.lastIndex())
+		return fmt.Errorf("%w: it is at term %d and last index %d: restart instead", errNotEmpty, r.term, r.log.lastIndex())
 	}
 	ents, membership, err := firstEntries(peers)
 	if err != nil {

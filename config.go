@@ -38,9 +38,9 @@ type Config struct {
 
 	// Storage holds the log, and the hard state and membership to start with.
 	Storage Storage
-	// Applied is the highest index that the application has applied. Set it when restarting an application whose
-	// state is durable, or entries up to the commit index are handed out again. Storage.InitialState must then return
-	// the membership as of that index.
+	// Applied is the index up to which the application's state is what it starts with: what it has applied durably, or
+	// what the snapshot that it was restored from stands for. Entries after it are handed out again, those before it
+	// not. Storage.InitialState must return the membership as of that index. Zero: the last compacted index.
 	Applied uint64
 
 	// AsyncStorageWrites has writes and applications of entries handed out as messages to two local threads, and

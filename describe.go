@@ -205,16 +205,16 @@ func describeFields(m *pb.Message) string {
 }
 
 func describeTarget(id uint64) string {
-	switch id {
-	case None:
+	if id == None {
 		return "None"
-	case LocalAppendThread:
-		return "AppendThread"
-	case LocalApplyThread:
-		return "ApplyThread"
-	default:
+	}
+	if !IsLocalMsgTarget(id) {
 		return strconv.FormatUint(id, 10)
 	}
+	if id == LocalAppendThread {
+		return "AppendThread"
+	}
+	return "ApplyThread"
 }
 
 func describeData(e *pb.Entry, f EntryFormatter) string {

@@ -35,7 +35,8 @@ A group of one is started with one peer. A member that joins an existing group s
 once it has been added by a membership change, the leader sends it all it needs. A member that was stopped is restarted by
 RestartNode, or NewRawNode, with the storage it had. If its application keeps what it has applied, Config.Applied says how
 far that goes, and Storage.InitialState must return the membership as of then; otherwise both begin with the snapshot in
-storage, or with nothing, and the committed entries after it are handed out to be applied again.
+storage, or with nothing, and the committed entries after it are handed out to be applied again. A first member that stopped
+before it had written anything has an empty storage, and starts with the list of peers once more.
 
 With RawNode, NewRawNode takes the place of StartNode and RestartNode, and Bootstrap that of the list of peers.
 

@@ -37,7 +37,7 @@ const transferContext = "CampaignTransfer"
 var (
 	errNotVoter        = errors.New("this member is not a voter")
 	errSnapshotPending = errors.New("a snapshot is being restored")
-	errTermsExhausted  = errors.New("terms are exhausted")
+	errExhausted       = errors.New("terms or indexes are near their end")
 	errUnappliedChange = errors.New("a committed membership change is not applied yet")
 	errLeaseGranted    = errors.New("a leader is alive, or may hold a lease that this member granted")
 )
@@ -51,8 +51,8 @@ func (r *raft) whyNotPromotable() error {
 		return errNotVoter
 	case r.log.unstable.snapshot != nil:
 		return errSnapshotPending
-	case r.term >= maxTerm:
-		return errTermsExhausted
+	case r.term >= maxTerm || r.log.lastIndex() >= maxIndex/2:
+		return errExhausted
 	}
 	return nil
 }

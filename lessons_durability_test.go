@@ -37,6 +37,21 @@ func TestLesson09_AcknowledgementOfReplacedEntriesReleasesNothing(t *testing.T) 
 	require.Equal(t, uint64(3), c.raft(1).log.storedIndex())
 }
 
+// Nor within one term: what was written is of an earlier leader, and the leader of this term replaces it.
+func TestLesson09_EntriesReplacedWithinATermAreNotReleased(t *testing.T) {
+	c := newVoters(t, 3, withAsync)
+	require.NoError(t, c.step(appendFrom(2, 1, 2, at(1, 1), 1, at(2, 2), at(2, 3))))
+	require.NoError(t, c.step(heartbeatFrom(3, 1, 3, 1)))
+	c.ready(1)
+	require.NoError(t, c.step(appendFrom(3, 1, 3, at(1, 1), 3, at(3, 2), at(3, 3))))
+	c.ready(1)
+	require.Len(t, c.members[1].appendQueue, 2)
+	c.runAppendThread(1)
+	require.Equal(t, uint64(1), c.raft(1).log.storedIndex())
+	outOf(c, 1)
+	require.Equal(t, []entryID{at(3, 2), at(3, 3)}, idsOf(c.members[1].applied))
+}
+
 // The same with a log that comes back to what it held before: A, then B, then A again, all three on their way to the
 // disk. When the first is written the second still has to overwrite it, so it releases nothing; else the second
 // entry is read back from storage, and applied although it was never committed.

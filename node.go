@@ -27,8 +27,8 @@ type Node interface {
 	Propose(ctx context.Context, data []byte) error
 	// ProposeConfChange asks for a membership change, as Propose does for data. See RawNode.ProposeConfChange.
 	ProposeConfChange(ctx context.Context, cc pb.ConfChangeI) error
-	// Step takes in a message from another member, or a response of a local storage thread. It waits for nothing. For
-	// errors see RawNode.Step.
+	// Step takes in a message from another member, or a response of a local storage thread. It waits for nothing: a
+	// MsgProp is dropped, with an error that says why, where Propose would wait for a leader. For errors see RawNode.Step.
 	Step(ctx context.Context, msg pb.Message) error
 	// Ready returns the channel of what is to be done. With synchronous writes each Ready must be followed by Advance
 	// before the next one comes. After Stop nothing comes any more; the channel is not closed.
@@ -56,6 +56,14 @@ type Node interface {
 	// Stop ends the Node and returns once nothing of it runs any more. It may be called more than once.
 	Stop()
 }
+
+// BasicStatuser is implemented by every Node of this package. BasicStatus costs no allocation, where Status copies the
+// progress of every member; after Stop it returns the zero BasicStatus.
+type BasicStatuser interface {
+	BasicStatus() BasicStatus
+}
+
+var _ BasicStatuser = (*node)(nil)
 
 // node is a RawNode behind a lock. With synchronous writes at most one Ready is on its way, so whoever causes it puts it
 // into the channel, which has room for one. With asynchronous writes the next one is due as soon as the former is
@@ -93,26 +101,22 @@ func NewNode(c *Config, peers []Peer) (Node, error) {
 			return nil, err
 		}
 	}
-	n := newNode(rn, c.AsyncStorageWrites)
-	if n.async {
-		go n.run()
-	} else {
-		close(n.done)
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.settle()
-	return n, nil
+	return runNode(rn, c.AsyncStorageWrites), nil
 }
 
 // StartNode returns a member that begins a new group with the given peers, or, without peers, one that joins an existing
 // group: its leader will send it what it needs once it has been added. Peers are all first members in the same
-// order everywhere, or all but this one: it is then added, and the list ordered by ID.
+// order everywhere, or all but this one: it is then added, and the list ordered by ID. A member whose storage is not
+// empty has begun before: that is logged, and it restarts.
 //
 // If c or the peers are not valid, or Storage fails, the error is logged, and every method of the Node returns it,
 // wrapped with ErrStopped. NewNode returns it at once.
 func StartNode(c *Config, peers []Peer) Node {
 	n, err := NewNode(c, peers)
+	if errors.Is(err, errNotEmpty) {
+		loggerOf(c).Warningf("raft: node restarted: %v", err)
+		n, err = NewNode(c, nil)
+	}
 	if err != nil {
 		return failedNode(c, err)
 	}
@@ -137,13 +141,31 @@ func newNode(rn *RawNode, async bool) *node {
 	}
 }
 
+// runNode returns a Node that drives rn.
+func runNode(rn *RawNode, async bool) *node {
+	n := newNode(rn, async)
+	if async {
+		go n.run()
+	} else {
+		close(n.done)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.settle()
+	return n
+}
+
+// loggerOf returns the logger that c names, or the default.
+func loggerOf(c *Config) Logger {
+	if c != nil && c.Logger != nil {
+		return c.Logger
+	}
+	return getLogger()
+}
+
 // failedNode returns a Node that was never started, because of err.
 func failedNode(c *Config, err error) Node {
-	logger := getLogger()
-	if c != nil && c.Logger != nil {
-		logger = c.Logger
-	}
-	logger.Errorf("raft: node not started: %v", err)
+	loggerOf(c).Errorf("raft: node not started: %v", err)
 	n := newNode(nil, false)
 	n.stopped = true
 	n.failure = errors.Join(ErrStopped, err)
@@ -330,6 +352,12 @@ func (n *node) ReadIndex(ctx context.Context, rctx []byte) error {
 func (n *node) Status() Status {
 	var s Status
 	_ = n.do(func(rn *RawNode) error { s = rn.Status(); return nil })
+	return s
+}
+
+func (n *node) BasicStatus() BasicStatus {
+	var s BasicStatus
+	_ = n.do(func(rn *RawNode) error { s = rn.BasicStatus(); return nil })
 	return s
 }
 

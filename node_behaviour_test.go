@@ -129,7 +129,7 @@ func TestStartNodeReportsWhatIsWrong(t *testing.T) {
 	requireStopped(t, RestartNode(nil), ErrConfig)
 }
 
-func TestStartNodeOnUsedStorageIsRefused(t *testing.T) {
+func TestNewNodeOnUsedStorageIsRefused(t *testing.T) {
 	s := votersOf(t, 1)
 	_, err := NewNode(testConfig(1, s), []Peer{{ID: 1}})
 	require.ErrorContains(t, err, "restart")
@@ -140,6 +140,18 @@ func TestStartNodeOnUsedStorageIsRefused(t *testing.T) {
 	empty, err := NewRawNode(testConfig(1, NewMemoryStorage()))
 	require.NoError(t, err)
 	require.Error(t, empty.Bootstrap(nil))
+}
+
+// A program that always starts with its peers restarts the member whose storage is not empty.
+func TestStartNodeOnUsedStorageRestarts(t *testing.T) {
+	s := votersOf(t, 1)
+	n := StartNode(testConfig(1, s), []Peer{{ID: 1}, {ID: 2}})
+	defer n.Stop()
+	require.NoError(t, n.Campaign(context.Background()))
+	driveUntil(t, n, s, leads)
+	basic := n.(BasicStatuser).BasicStatus()
+	require.Equal(t, n.Status().BasicStatus, basic)
+	require.Equal(t, StateLeader, basic.RaftState)
 }
 
 func TestSingleNodeStartsAndRestarts(t *testing.T) {

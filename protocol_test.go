@@ -200,7 +200,7 @@ func TestProtocol06_ReadsAreLinearizable(t *testing.T) {
 			run.stabilize()
 		}
 		run.check()
-		require.Greater(t, run.answered, 20)
+		require.Greater(t, run.answered, 5, "too little happened to show anything")
 	}
 }
 
