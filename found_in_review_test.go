@@ -72,3 +72,46 @@ func TestFoundWhatWasAppliedBearsOutTheCommitIndex(t *testing.T) {
 	_, err := NewRawNode(m.cfg)
 	require.NoError(t, err)
 }
+
+// Two followers that each take the other for the leader do not pass a proposal to and fro.
+func TestFoundAProposalIsNotReturnedToItsSender(t *testing.T) {
+	c := newVoters(t, 3)
+	c.elect(1)
+	c.network = nil
+	err := c.step(pb.Message{Type: pb.MsgProp, From: 1, To: 2, Entries: []pb.Entry{{Data: []byte("x")}}})
+	var why *ProposalDroppedError
+	require.ErrorAs(t, err, &why)
+	require.Equal(t, DroppedNoLeader, why.Reason)
+	c.stabilize()
+	require.Empty(t, c.data(1))
+}
+
+// A snapshot that ends before the log begins would leave the follower asking for another, for ever.
+func TestFoundASnapshotThatTheLogDoesNotFollowIsNotSent(t *testing.T) {
+	c := newVoters(t, 3)
+	c.elect(1)
+	c.isolated[3] = true
+	for range 5 {
+		c.propose(1, "x")
+	}
+	c.stabilize()
+	_, err := c.members[1].storage.CreateSnapshot(4, &c.members[1].conf, nil)
+	require.NoError(t, err)
+	require.NoError(t, c.members[1].storage.Compact(6))
+	c.isolated[3] = false
+	var snapshots int
+	c.lose = func(m pb.Message) bool {
+		if m.Type == pb.MsgSnap {
+			snapshots++
+		}
+		return false
+	}
+	c.beat(1)
+	c.beat(1)
+	require.Zero(t, snapshots)
+	c.snapshot(1, 7)
+	c.beat(1)
+	c.beat(1)
+	require.Equal(t, 1, snapshots)
+	require.Equal(t, c.raft(1).log.committed, c.raft(3).log.committed)
+}

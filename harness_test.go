@@ -3,7 +3,6 @@ package raft
 import (
 	"fmt"
 	"io"
-	"log"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -437,9 +436,4 @@ func withCheckQuorum(c *Config) { c.CheckQuorum = true }
 func withLeaseReads(c *Config) {
 	c.CheckQuorum = true
 	c.ReadOnlyOption = ReadOnlyLeaseBased
-}
-
-// withLogger logs to w, without times.
-func withLogger(w io.Writer) func(*Config) {
-	return func(c *Config) { c.Logger = &DefaultLogger{Logger: log.New(w, "", 0)} }
 }

@@ -130,7 +130,7 @@ func (r *raft) proposeOne(e pb.Entry) error {
 		r.leading.proposal[0] = e
 		return r.propose(r.leading.proposal[:])
 	case StateFollower:
-		return r.forwardProposal([]pb.Entry{e})
+		return r.forwardProposal(None, []pb.Entry{e})
 	default:
 		return dropped(DroppedNoLeader)
 	}
@@ -144,10 +144,11 @@ func (r *raft) appendEntries(ents []pb.Entry) {
 	r.leading.broadcast = true
 }
 
-// forwardProposal passes the entries to the leader.
-func (r *raft) forwardProposal(ents []pb.Entry) error {
+// forwardProposal passes the entries to the leader. If they come from it, it leads no more: two members that each take the
+// other for the leader would pass them to and fro.
+func (r *raft) forwardProposal(from uint64, ents []pb.Entry) error {
 	switch {
-	case r.lead == None:
+	case r.lead == None || r.lead == from:
 		return dropped(DroppedNoLeader)
 	case r.disableProposalForwarding:
 		return dropped(DroppedForwardingDisabled)

@@ -187,6 +187,7 @@ func TestProtocol05_MembershipChanges(t *testing.T) {
 // 6. Reads are linearizable: none is answered with an index below what was committed when it was made, through elections
 // and losses, and every one is answered or reported lost.
 func TestProtocol06_ReadsAreLinearizable(t *testing.T) {
+	answered := 0
 	for seed := uint64(0); seed < 10; seed++ {
 		run := &readRun{t: t, cluster: newVoters(t, 3), rnd: rand.New(rand.NewPCG(seed, 6)), floor: map[string]uint64{}}
 		run.lose = func(pb.Message) bool { return run.rnd.IntN(6) == 0 }
@@ -200,8 +201,9 @@ func TestProtocol06_ReadsAreLinearizable(t *testing.T) {
 			run.stabilize()
 		}
 		run.check()
-		require.Greater(t, run.answered, 5, "too little happened to show anything")
+		answered += run.answered
 	}
+	require.Greater(t, answered, 200, "too little happened to show anything")
 }
 
 // readRun is a group that is asked for reads while it goes through faults.

@@ -243,7 +243,7 @@ func (r *raft) stepLeader(m *pb.Message) error {
 func (r *raft) stepFollower(m *pb.Message) error {
 	switch m.Type {
 	case pb.MsgProp:
-		return r.forwardProposal(m.Entries)
+		return r.forwardProposal(m.From, m.Entries)
 	case pb.MsgApp:
 		r.followLeader(m.From)
 		r.handleAppend(m)

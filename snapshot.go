@@ -34,6 +34,12 @@ func (r *raft) sendSnapshot(i int) {
 		p.OnHeldBack()
 		return
 	}
+	if first := r.log.firstIndex(); snap.Metadata.Index+1 < first {
+		r.logger.Errorf("raft %x: no snapshot for %x: storage's is up to %d, but its log begins at %d: keep one that the log follows",
+			r.id, to, snap.Metadata.Index, first)
+		p.OnHeldBack()
+		return
+	}
 	r.logger.Infof("raft %x: sends %x the snapshot up to %s, it needs index %d", r.id, to, snapshotID(&snap), p.Next)
 	r.outbox.heavy = r.outbox.heavy || len(snap.Data) > heavyPayload
 	r.send(pb.Message{Type: pb.MsgSnap, To: to, Snapshot: &snap})
