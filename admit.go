@@ -116,7 +116,7 @@ func (r *raft) checkEnvelope(m *pb.Message) error {
 		return invalid(m, "terms end at %d", uint64(maxTerm))
 	}
 	if isRequest(m.Type) {
-		return nil
+		return r.checkRequest(m)
 	}
 	switch {
 	case m.From == None:
@@ -145,6 +145,19 @@ func isRequest(t pb.MessageType) bool {
 	default:
 		return false
 	}
+}
+
+// checkRequest checks a request, which need not name a sender, and bears no term unless a follower passed it on.
+func (r *raft) checkRequest(m *pb.Message) error {
+	switch {
+	case travelsWithoutTerm(m.Type) && m.Term != 0:
+		return invalid(m, "requests of this type bear no term")
+	case m.Type == pb.MsgTransferLeader && m.From == None:
+		return invalid(m, "it names no member to transfer leadership to")
+	case m.Type == pb.MsgForgetLeader && (m.Term != 0 || m.From != None && m.From != r.id):
+		return invalid(m, "only this member's own application may ask for it: call ForgetLeader")
+	}
+	return nil
 }
 
 func (r *raft) checkStorageThread(m *pb.Message) error {
@@ -177,7 +190,11 @@ func (r *raft) checkContent(m *pb.Message) error {
 				m.Commit, r.log.lastIndex())
 		}
 	case pb.MsgVote, pb.MsgPreVote:
-		return r.checkVoteRequest(m)
+		return checkVoteRequest(m)
+	case pb.MsgVoteResp, pb.MsgPreVoteResp:
+		return checkPosition(m, "its last committed entry", entryID{term: m.RejectHint, index: m.Commit})
+	case pb.MsgTimeoutNow:
+		return checkPosition(m, "the end of the log", entryID{term: m.LogTerm, index: m.Index})
 	case pb.MsgSnap:
 		return checkSnapshot(m)
 	case pb.MsgProp:
@@ -195,11 +212,8 @@ func (r *raft) checkContent(m *pb.Message) error {
 }
 
 func (r *raft) checkAppend(m *pb.Message) error {
-	if m.LogTerm > m.Term {
-		return invalid(m, "the entry before has term %d, above the message's", m.LogTerm)
-	}
-	if m.Index == 0 && m.LogTerm != 0 {
-		return invalid(m, "the position before the first entry has term 0, not %d", m.LogTerm)
+	if err := checkPosition(m, "the entry before", entryID{term: m.LogTerm, index: m.Index}); err != nil {
+		return err
 	}
 	if m.Index+uint64(len(m.Entries)) >= maxIndex {
 		return invalid(m, "indexes end below %d", uint64(maxIndex))
@@ -210,13 +224,38 @@ func (r *raft) checkAppend(m *pb.Message) error {
 	if err := checkContiguous(entryID{term: m.LogTerm, index: m.Index}, m.Entries, m.Term); err != nil {
 		return invalid(m, "%v", err)
 	}
+	return checkChangesDecode(m)
+}
+
+// checkPosition checks the identity of an entry that a message names: of no later term than the message's, and of term 0
+// exactly if it is the position before the first entry.
+func checkPosition(m *pb.Message, what string, id entryID) error {
+	if id.term > m.Term || (id.index == 0) != (id.term == 0) {
+		return invalid(m, "%s cannot be %s", what, id)
+	}
+	return nil
+}
+
+// checkChangesDecode refuses entries that no application could apply.
+func checkChangesDecode(m *pb.Message) error {
+	for i := range m.Entries {
+		if m.Entries[i].Type == pb.EntryNormal {
+			continue
+		}
+		if _, err := decodeChange(&m.Entries[i]); err != nil {
+			return invalid(m, "entry %d: %v", i, err)
+		}
+	}
 	return nil
 }
 
 // checkAppendResponse refuses an answer to what this leader cannot have sent.
 func (r *raft) checkAppendResponse(m *pb.Message) error {
-	if m.Reject && m.Index == 0 {
+	switch {
+	case m.Reject && m.Index == 0:
 		return invalid(m, "it rejects index 0, which every log holds")
+	case m.LogTerm > m.Term:
+		return invalid(m, "its hint has term %d, above the message's", m.LogTerm)
 	}
 	if r.state == StateLeader && m.Term == r.term && m.Index > r.log.lastIndex() {
 		return invalid(m, "it answers an append at index %d, the leader's last is %d", m.Index, r.log.lastIndex())
@@ -224,14 +263,14 @@ func (r *raft) checkAppendResponse(m *pb.Message) error {
 	return nil
 }
 
-func (r *raft) checkVoteRequest(m *pb.Message) error {
-	if m.LogTerm >= m.Term {
+func checkVoteRequest(m *pb.Message) error {
+	switch {
+	case m.LogTerm >= m.Term:
 		return invalid(m, "its last entry has term %d: a candidate has none of its own term", m.LogTerm)
+	case m.Commit > m.Index || m.RejectHint > m.LogTerm:
+		return invalid(m, "its last committed entry %d/%d is beyond its last %d/%d", m.RejectHint, m.Commit, m.LogTerm, m.Index)
 	}
-	if m.Commit > m.Index {
-		return invalid(m, "commit %d is above its last index %d", m.Commit, m.Index)
-	}
-	return nil
+	return checkPosition(m, "its last entry", entryID{term: m.LogTerm, index: m.Index})
 }
 
 func checkSnapshot(m *pb.Message) error {
@@ -256,10 +295,5 @@ func checkProposal(m *pb.Message) error {
 	if len(m.Entries) == 0 {
 		return invalid(m, "it holds no entries")
 	}
-	for i := range m.Entries {
-		if _, err := decodeChange(&m.Entries[i]); err != nil {
-			return invalid(m, "entry %d: %v", i, err)
-		}
-	}
-	return nil
+	return checkChangesDecode(m)
 }

@@ -105,7 +105,7 @@ func (r *raft) campaignForReal(cause campaignCause) {
 func (r *raft) requestVotes(t pb.MessageType, term uint64, context []byte) {
 	r.outbox.dropVoteRequests()
 	last := r.log.lastID()
-	committed := r.log.identify(r.log.committed)
+	committed := r.log.committedID()
 	for _, member := range r.membership.Members {
 		if member.ID == r.id || !member.Role.IsVoter() {
 			continue
@@ -163,7 +163,7 @@ func (r *raft) mayVoteFor(m *pb.Message) bool {
 // refuseVote sends the refusal at the own term, which a candidate that is behind adopts, and with the last committed
 // entry, which may free a candidate that is caught in an old configuration.
 func (r *raft) refuseVote(reply pb.Message) {
-	committed := r.log.identify(r.log.committed)
+	committed := r.log.committedID()
 	reply.Term = r.term
 	reply.Reject = true
 	reply.Commit = committed.index

@@ -60,6 +60,10 @@ func ExampleRawNode() {
 					var change pb.ConfChange
 					check(change.Unmarshal(entry.Data))
 					member.ApplyConfChange(change)
+				case entry.Type == pb.EntryConfChangeV2: // without data it leaves a joint configuration
+					var change pb.ConfChangeV2
+					check(change.Unmarshal(entry.Data))
+					member.ApplyConfChange(change)
 				case len(entry.Data) > 0:
 					fmt.Printf("apply %s\n", entry.Data)
 				}

@@ -56,7 +56,8 @@ func TestFoundARestartedMemberKnowsWhichChangesAreCommitted(t *testing.T) {
 	require.NoError(t, c.members[3].rn.Campaign())
 	require.NoError(t, c.members[4].rn.Campaign())
 	c.stabilize()
-	require.False(t, c.raft(3).state == StateLeader && c.raft(4).state == StateLeader && c.raft(3).term == c.raft(4).term)
+	require.Equal(t, StateLeader, c.raft(4).state)
+	require.NotEqual(t, StateLeader, c.raft(3).state)
 }
 
 // The commit index is not synced: an application that keeps its state may be ahead of it after a crash.

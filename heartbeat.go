@@ -76,8 +76,10 @@ func (r *raft) checkQuorumActive() {
 	if r.checkQuorum {
 		active = r.countActive(tracker.Voter).And(r.countActive(tracker.VoterOutgoing))
 	}
-	for i := range l.progress {
-		l.progress[i].OnQuorumChecked()
+	for i, member := range l.members {
+		if member.ID != r.id {
+			l.progress[i].OnQuorumChecked()
+		}
 	}
 	if active != quorum.VoteWon {
 		r.logger.Warningf("raft %x: no quorum has answered for an election timeout, steps down at term %d", r.id, r.term)

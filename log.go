@@ -63,6 +63,9 @@ func newLog(storage Storage) (raftLog, error) {
 	if err != nil {
 		return raftLog{}, fmt.Errorf("storage failed to return the term of its last index %d: %w", last, err)
 	}
+	if last > 0 && term == 0 {
+		return raftLog{}, fmt.Errorf("storage reports term 0 for its last index %d: every entry and snapshot has a term", last)
+	}
 	l := raftLog{
 		storage:   storage,
 		unstable:  unstable{offset: last + 1, fresh: last + 1},
@@ -144,6 +147,14 @@ func (l *raftLog) lastAtMost(term, bound uint64) entryID {
 		return err == nil && t > term
 	})
 	return l.identify(lo + uint64(n))
+}
+
+// committedID returns the last committed entry, or the zero entryID if its term is not to be had.
+func (l *raftLog) committedID() entryID {
+	if id := l.identify(l.committed); id.term != 0 {
+		return id
+	}
+	return entryID{}
 }
 
 func (l *raftLog) identify(index uint64) entryID {

@@ -122,8 +122,10 @@ func wellFormed(c *cluster, typ pb.MessageType, term uint64, reject bool) pb.Mes
 			token = pending[0].token
 		}
 		return pb.Message{Type: typ, From: 2, To: 1, Term: term, Index: 3, Entries: []pb.Entry{{Data: token[:]}}}
-	case pb.MsgTransferLeader, pb.MsgForgetLeader:
+	case pb.MsgTransferLeader:
 		return pb.Message{Type: typ, From: 2, To: 1}
+	case pb.MsgForgetLeader:
+		return pb.Message{Type: typ, To: 1}
 	default:
 		return pb.Message{Type: typ, From: 2, To: 1, Term: term}
 	}
@@ -262,12 +264,24 @@ func badContents() map[string]pb.Message {
 		"below the 4 before it: terms never decrease": app(at(4, 3), at(3, 4)),
 		"below the 6 before it":                       app(at(4, 3), at(6, 4), at(5, 5)),
 		"above the message's term 6":                  app(at(4, 3), at(7, 4)),
-		"the entry before has term 7":                 app(at(7, 3)),
+		"the entry before cannot be 7/3":              app(at(7, 3)),
 		"its first entry bears no term":               app(at(0, 0), at(0, 1)),
 		"it rejects index 0":                          rejectFrom(2, 1, 5, 0, at(0, 0)),
 		"has it lost its log":                         heartbeatFrom(2, 1, 6, 4),
 		"a candidate has none of its own term":        askFrom(pb.MsgVote, 2, 1, 6, at(6, 3)),
-		"commit 4 is above its last index 3":          overCommit,
+		"committed entry 0/4 is beyond its last 4/3":  overCommit,
+		"its last entry cannot be 0/3":                askFrom(pb.MsgVote, 2, 1, 6, at(0, 3)),
+		"its last entry cannot be 2/0":                askFrom(pb.MsgPreVote, 2, 1, 6, at(2, 0)),
+		"the entry before cannot be 0/3":              app(at(0, 3)),
+		"the entry before cannot be 2/0":              app(at(2, 0)),
+		"entry 0: unknown entry type 9":               withType(app(at(4, 3), at(6, 4)), 9, nil),
+		"entry 0: its data is not a ConfChangeV2":     withType(app(at(4, 3), at(6, 4)), pb.EntryConfChangeV2, []byte{0xff}),
+		"the end of the log cannot be 9/3":            {Type: pb.MsgTimeoutNow, From: 2, To: 1, Term: 6, Index: 3, LogTerm: 9},
+		"its hint has term 9":                         rejectFrom(2, 1, 5, 3, at(9, 2)),
+		"its last committed entry cannot be 50/9":     {Type: pb.MsgVoteResp, From: 2, To: 1, Term: 6, Commit: 9, RejectHint: 50},
+		"MsgReadIndex from 2 to 1 at term 50":         {Type: pb.MsgReadIndex, From: 2, To: 1, Term: 50, Entries: make([]pb.Entry, 1)},
+		"names no member to transfer":                 {Type: pb.MsgTransferLeader, To: 1},
+		"own application may ask":                     {Type: pb.MsgForgetLeader, From: 2, To: 1},
 		"it holds no snapshot":                        none,
 		"cannot be in the log of this term":           snapshotFrom(2, 1, 6, at(7, 9), voters(1, 2)),
 		"the snapshot's membership is impossible":     snapshotFrom(2, 1, 6, at(6, 9), pb.ConfState{Voters: []uint64{1}, Learners: []uint64{1}}),
@@ -276,6 +290,12 @@ func badContents() map[string]pb.Message {
 		"it has 0 entries, want one":                  {Type: pb.MsgReadIndex, From: 2, To: 1},
 		"it has 2 entries, want one":                  {Type: pb.MsgReadIndexResp, From: 2, To: 1, Term: 5, Entries: make([]pb.Entry, 2)},
 	}
+}
+
+// withType gives the message's first entry another type and other data.
+func withType(m pb.Message, typ pb.EntryType, data []byte) pb.Message {
+	m.Entries[0].Type, m.Entries[0].Data = typ, data
+	return m
 }
 
 func TestMessageTableOfBadContents(t *testing.T) {

@@ -67,5 +67,5 @@ func TestIsLocalMsgTarget(t *testing.T) {
 func TestVoteResponse(t *testing.T) {
 	require.Equal(t, pb.MsgVoteResp, voteResponse(pb.MsgVote))
 	require.Equal(t, pb.MsgPreVoteResp, voteResponse(pb.MsgPreVote))
-	require.NotPanics(t, func() { _ = voteResponse(-1) })
+	require.Equal(t, pb.MsgVoteResp, voteResponse(-1), "what is no pre-vote is a vote")
 }

@@ -34,7 +34,7 @@ func (s StateType) String() string {
 	}
 }
 
-// Progress is what a leader knows of one follower, itself included (Raft §5.3: matchIndex and nextIndex). It
+// Progress is what a leader knows of one member, itself included (Raft §5.3: matchIndex and nextIndex). It
 // changes only by its On... methods, one for each thing that can happen; ShouldSend alone decides what the follower
 // is owed. A leader starts every term with fresh Progress.
 //
@@ -214,12 +214,8 @@ func (p *Progress) OnRoundAcknowledged(round uint64) {
 // Round returns the last heartbeat round that the follower acknowledged.
 func (p *Progress) Round() uint64 { return p.round }
 
-// OnQuorumChecked clears RecentActive, and returns what it was.
-func (p *Progress) OnQuorumChecked() (active bool) {
-	active = p.RecentActive
-	p.RecentActive = false
-	return active
-}
+// OnQuorumChecked records that RecentActive has been read: what counts at the next check comes after it.
+func (p *Progress) OnQuorumChecked() { p.RecentActive = false }
 
 // OnSnapshotSent records that a snapshot up to index is on its way.
 func (p *Progress) OnSnapshotSent(index uint64) {

@@ -164,10 +164,11 @@ func TestProgressAnswersWhetherSomethingMoved(t *testing.T) {
 		require.False(t, progressIn(s).OnAppendRejected(5, 4), "%s", s)
 		require.Equal(t, s != StateSnapshot, progressIn(s).OnAppendRejected(7, 4), "%s", s)
 		p := progressIn(s)
-		require.True(t, p.OnQuorumChecked(), "%s", s)
-		require.False(t, p.OnQuorumChecked(), "%s", s)
+		require.True(t, p.RecentActive, "%s", s)
+		p.OnQuorumChecked()
+		require.False(t, p.RecentActive, "%s", s)
 		p.OnHeartbeatResponse(9)
-		require.True(t, p.OnQuorumChecked(), "%s", s)
+		require.True(t, p.RecentActive, "%s", s)
 	}
 }
 
