@@ -88,6 +88,9 @@ func (r *raft) admitSameTerm(m *pb.Message) (bool, error) {
 		if r.lead != None && r.lead != m.From {
 			return false, invalid(m, "the leader of this term is %x: two leaders in a term, some member has lost its vote", r.lead)
 		}
+	case pb.MsgVote, pb.MsgPreVote:
+		// A promise of silence outlives the term it was made in. While the leader is known, it is refused its vote anyhow.
+		return r.lead != None || r.clock.now >= r.silentUntil || !r.ignoresCandidate(m), nil
 	case pb.MsgPreVoteResp:
 		// A grant is for a later term; one of this term answers a campaign that has moved on.
 		return m.Reject, nil

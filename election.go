@@ -179,7 +179,7 @@ func (r *raft) learnCommit(m *pb.Message) {
 	if m.Commit <= r.log.committed || m.Commit > r.log.lastIndex() {
 		return
 	}
-	if !r.log.matches(entryID{term: m.RejectHint, index: m.Commit}) {
+	if same, err := r.log.matches(entryID{term: m.RejectHint, index: m.Commit}); !same || err != nil {
 		return
 	}
 	r.log.commitTo(m.Commit)

@@ -15,11 +15,20 @@ func (r *raft) handleAppend(m *pb.Message) {
 		r.sendAppendResponse(m.From, r.log.committed)
 		return
 	}
-	if !r.log.matches(prev) {
+	same, err := r.log.matches(prev)
+	if err == nil && !same {
 		r.rejectAppend(m.From, prev)
 		return
 	}
-	r.log.append(m.Entries[r.log.divergence(m.Entries):])
+	var held int
+	if err == nil {
+		held, err = r.log.divergence(m.Entries)
+	}
+	if err != nil {
+		r.logger.Errorf("raft %x: passes over an append of %x: %v", r.id, m.From, err)
+		return
+	}
+	r.log.append(m.Entries[held:])
 	last := prev.index + uint64(len(m.Entries))
 	r.log.commitTo(min(m.Commit, last))
 	r.sendAppendResponse(m.From, last)

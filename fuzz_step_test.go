@@ -104,7 +104,7 @@ func (h *fuzzHost) checkReady(rd Ready) {
 	for i := range rd.CommittedEntries {
 		e := &rd.CommittedEntries[i]
 		require.Equal(h.t, h.handedTo+1, e.Index, "entries to apply have a gap")
-		require.True(h.t, h.rn.raft.log.matches(idOf(e)), "entry %s handed out is not that of the log", idOf(e))
+		require.True(h.t, holds(&h.rn.raft.log, idOf(e)), "entry %s handed out is not that of the log", idOf(e))
 		h.handedTo = e.Index
 	}
 	for i := range rd.Messages {

@@ -119,10 +119,17 @@ func (l *raftLog) term(index uint64) (uint64, error) {
 	return l.storage.Term(index)
 }
 
-// matches reports whether the log holds the entry id, and so the whole prefix that it ends.
-func (l *raftLog) matches(id entryID) bool {
+// matches reports whether the log holds the entry id, and so the whole prefix that it ends. An entry that storage fails
+// to read is an error, and no mismatch: what follows a mismatch is removed.
+func (l *raftLog) matches(id entryID) (bool, error) {
 	term, err := l.term(id.index)
-	return err == nil && term == id.term
+	switch {
+	case errors.Is(err, ErrCompacted), errors.Is(err, ErrUnavailable):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("reading the term of index %d: %w", id.index, err)
+	}
+	return term == id.term, nil
 }
 
 // upToDate reports whether a log that ends in id is at least as up to date as this one (Raft §5.4.1).
@@ -217,14 +224,17 @@ func (l *raftLog) extend(term uint64, ents []pb.Entry) {
 }
 
 // divergence returns how many of ents, which follow an entry that matches, the log already holds.
-func (l *raftLog) divergence(ents []pb.Entry) int {
+func (l *raftLog) divergence(ents []pb.Entry) (int, error) {
 	last := l.lastIndex()
 	for i := range ents {
-		if ents[i].Index > last || !l.matches(idOf(&ents[i])) {
-			return i
+		if ents[i].Index > last {
+			return i, nil
+		}
+		if same, err := l.matches(idOf(&ents[i])); !same || err != nil {
+			return i, err
 		}
 	}
-	return len(ents)
+	return len(ents), nil
 }
 
 // commitTo raises the commit index. It never lowers it.

@@ -16,7 +16,8 @@ import (
 // and must be safe for use from several goroutines, since replicas may share it.
 //
 // Fatal, Fatalf, Panic and Panicf do not return: the first two end the process, the others panic with the message. The
-// library calls them only when it could not go on safely: an invariant is broken, or storage broke its contract.
+// library never calls them; they are part of the interface for the programs that share the Logger. Where the library
+// cannot go on safely it panics by itself.
 type Logger interface {
 	Debug(v ...any)
 	Debugf(format string, v ...any)

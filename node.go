@@ -19,29 +19,33 @@ var ErrStopped = errors.New("raft: stopped")
 type Node interface {
 	// Tick lets one unit of time pass. It never waits for the Ready loop.
 	Tick()
-	// Campaign has the member ask for leadership at once. See RawNode.Campaign.
+	// Campaign has the member ask for leadership at once. That it does not is no error, see RawNode.Campaign.
 	Campaign(ctx context.Context) error
 	// Propose asks for data to be appended to the log. It waits until a leader is known, and then returns nil or an
-	// error that matches ErrProposalDropped and says why. Nil does not promise that the proposal will be committed. The
-	// data must not be modified afterwards.
+	// error that matches ErrProposalDropped and says why. Nil does not promise that the proposal will be committed, and
+	// on a follower not even that the leader takes it. Do not call it from the goroutine of the Ready loop: no leader
+	// is elected while that waits. The data must not be modified afterwards.
 	Propose(ctx context.Context, data []byte) error
 	// ProposeConfChange asks for a membership change, as Propose does for data. See RawNode.ProposeConfChange.
 	ProposeConfChange(ctx context.Context, cc pb.ConfChangeI) error
-	// Step takes in a message from another member, or a response of a local storage thread. It waits for nothing: a
-	// MsgProp is dropped, with an error that says why, where Propose would wait for a leader. For errors see RawNode.Step.
+	// Step takes in a message from another member, or a response of a local storage thread. It waits for nothing, and
+	// may be called from the goroutine of the Ready loop: a MsgProp is dropped, with an error that says why, where
+	// Propose would wait for a leader. For errors see RawNode.Step.
 	Step(ctx context.Context, msg pb.Message) error
 	// Ready returns the channel of what is to be done. With synchronous writes each Ready must be followed by Advance
 	// before the next one comes. After Stop nothing comes any more; the channel is not closed.
 	Ready() <-chan Ready
 	// Advance says that the Ready received last is done: its writes are durable, its membership changes were given to
-	// ApplyConfChange, and its other committed entries are applied, or will be in their order. It does nothing if no Ready was received since the last Advance, or with asynchronous
-	// storage writes.
+	// ApplyConfChange, and its other committed entries are applied, or will be in their order. It does nothing if no
+	// Ready was received since the last Advance, or with asynchronous storage writes.
 	Advance()
 	// ApplyConfChange makes a committed membership change take effect. See RawNode.ApplyConfChange. It may be called
-	// while a Ready is being processed, from any goroutine.
+	// while a Ready is being processed, from any goroutine. After Stop it does nothing and returns an empty ConfState,
+	// which must not be stored as the membership.
 	ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState
-	// TransferLeadership asks lead to hand leadership to transferee (thesis §3.10). A follower passes the request to the
-	// leader it knows; lead is not read.
+	// TransferLeadership asks the leader to hand leadership to transferee (thesis §3.10). A follower passes the request
+	// to the leader it knows; lead is not read. For what is refused, and how the outcome shows, see
+	// RawNode.TransferLeader.
 	TransferLeadership(ctx context.Context, lead, transferee uint64)
 	// ForgetLeader makes a follower forget who leads. See RawNode.ForgetLeader.
 	ForgetLeader(ctx context.Context) error
@@ -49,9 +53,10 @@ type Node interface {
 	ReadIndex(ctx context.Context, rctx []byte) error
 	// Status returns the state of the member; the zero Status after Stop.
 	Status() Status
-	// ReportUnreachable says that a message to the member was not delivered.
+	// ReportUnreachable says that a message to the member was not delivered. See RawNode.ReportUnreachable.
 	ReportUnreachable(id uint64)
-	// ReportSnapshot says how the sending of a MsgSnap to the member ended. It must be called for every one.
+	// ReportSnapshot says how the sending of a MsgSnap to the member ended. It must be called for every one. See
+	// RawNode.ReportSnapshot.
 	ReportSnapshot(id uint64, status SnapshotStatus)
 	// Stop ends the Node and returns once nothing of it runs any more. It may be called more than once.
 	Stop()
@@ -65,8 +70,8 @@ type BasicStatuser interface {
 
 var _ BasicStatuser = (*node)(nil)
 
-// node is a RawNode behind a lock. With synchronous writes at most one Ready is on its way, so whoever causes it puts it
-// into the channel, which has room for one. With asynchronous writes the next one is due as soon as the former is
+// node is a RawNode behind a lock. With synchronous writes at most one Ready is on its way, so whoever causes it puts
+// it into the channel, which has room for one. With asynchronous writes the next one is due as soon as the former is
 // received, of which nobody is told: there a goroutine waits at a channel without room.
 //
 // Invariant: offered <==> a Ready was put into the channel and not advanced (synchronous writes only).
@@ -104,10 +109,10 @@ func NewNode(c *Config, peers []Peer) (Node, error) {
 	return runNode(rn, c.AsyncStorageWrites), nil
 }
 
-// StartNode returns a member that begins a new group with the given peers, or, without peers, one that joins an existing
-// group: its leader will send it what it needs once it has been added. Peers are all first members in the same
-// order everywhere, or all but this one: it is then added, and the list ordered by ID. A member whose storage is not
-// empty has begun before: that is logged, and it restarts.
+// StartNode returns a member that begins a new group with the given peers, or, without peers, one that joins an
+// existing group: its leader will send it what it needs once it has been added. Peers are all first members in the
+// same order everywhere, or all but this one: it is then added, and the list ordered by ID. A member whose storage is
+// not empty has begun before: that is logged, and it restarts.
 //
 // If c or the peers are not valid, or Storage fails, the error is logged, and every method of the Node returns it,
 // wrapped with ErrStopped. NewNode returns it at once.

@@ -308,6 +308,8 @@ func TestPaper_5_3_LogMatching(t *testing.T) {
 			c.stabilize()
 			checkLogsMatch(t, c)
 		}
+		require.NotZero(t, c.leader(), "seed %d elected nobody", seed)
+		require.Greater(t, c.raft(c.leader()).log.committed, uint64(10), "seed %d committed next to nothing", seed)
 	}
 }
 

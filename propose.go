@@ -9,15 +9,17 @@ import (
 
 // Proposals: what a leader appends, what a follower passes on, and what is dropped, and why (Raft §5.3).
 
-// ErrProposalDropped is matched, through errors.Is, by the error of every proposal that was not taken. It is safe to
-// propose again. The error itself is a *ProposalDroppedError, which says why.
+// ErrProposalDropped is matched, through errors.Is but not by ==, by the error of every proposal that was not taken. It
+// entered no log and was not passed on, so that proposing it again cannot have it committed twice; whether that can
+// succeed, and when, depends on the reason. The error itself is a *ProposalDroppedError, which says why. The converse
+// does not hold: a proposal that was passed on to the leader, without an error, may be lost or dropped there.
 var ErrProposalDropped = errors.New("raft proposal dropped")
 
 // DropReason is why a proposal was dropped.
 type DropReason int
 
 const (
-	// DroppedNoLeader: no leader is known to this member.
+	// DroppedNoLeader: no leader is known to this member, or the one it knows has sent it the proposal.
 	DroppedNoLeader DropReason = iota + 1
 	// DroppedForwardingDisabled: this member is a follower, and DisableProposalForwarding is set.
 	DroppedForwardingDisabled

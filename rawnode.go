@@ -81,8 +81,10 @@ func (rn *RawNode) TickQuiesced() { rn.raft.clock.tick(1) }
 // passed to TickBy. Any other call may bring it nearer. It is at least 1.
 func (rn *RawNode) TicksUntilDue() uint64 { return rn.raft.clock.untilDue() }
 
-// Campaign has the member ask for leadership at once, if it is a voter, does not lead, and has no committed
-// membership change to apply.
+// Campaign has the member ask for leadership at once. It always returns nil. It does nothing if the member leads; it
+// is refused, with a line in the log and no other sign, if the member is not a voter, is restoring a snapshot, has a
+// committed membership change to apply, or, with ReadOnlyLeaseBased, if a leader may hold a lease that it granted; and
+// near the end of all terms or indexes. SoftState shows the campaign, and what came of it.
 func (rn *RawNode) Campaign() error {
 	if rn.verified {
 		defer rn.verify()()
@@ -91,9 +93,10 @@ func (rn *RawNode) Campaign() error {
 	return nil
 }
 
-// Propose asks for data to be appended to the log. A follower passes it to the leader. The error matches ErrProposalDropped
-// if the proposal was dropped, and is a *ProposalDroppedError that says why; nil does not promise that it will be
-// committed. The data must not be modified afterwards.
+// Propose asks for data to be appended to the log. A follower passes it to the leader. The error matches
+// ErrProposalDropped if the proposal was dropped, and is a *ProposalDroppedError that says why. Nil does not promise
+// that it will be committed; on a follower it says only that the proposal is passed on, and if it is lost on the way,
+// or dropped by the leader, nobody is told. The data must not be modified afterwards.
 func (rn *RawNode) Propose(data []byte) error {
 	if rn.verified {
 		defer rn.verify()()
@@ -117,8 +120,9 @@ func (rn *RawNode) ProposeConfChange(cc pb.ConfChangeI) error {
 
 // ApplyConfChange makes a committed membership change take effect, and returns the membership in force after it,
 // which is to be kept with the application's snapshots. Call it for every committed EntryConfChange and
-// EntryConfChangeV2, before Advance. To reject a change that was committed, call it with every NodeID set to zero. A
-// change that does not fit the configuration is logged and changes nothing.
+// EntryConfChangeV2, before Advance; also for an EntryConfChangeV2 without data, which leaves a joint configuration. To
+// reject a change that was committed, call it with every NodeID set to zero. A change that does not fit the
+// configuration is logged and changes nothing.
 func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
 	if rn.verified {
 		defer rn.verify()()
@@ -165,8 +169,8 @@ func (rn *RawNode) holdsReady() bool {
 		r.softState() != rn.prevSoft || r.hardState() != rn.prevHard
 }
 
-// Ready hands out what is to be done. With synchronous writes, call Advance when it is done, and before the next Ready. With
-// asynchronous storage writes, call Ready as often as HasReady says, without Advance.
+// Ready hands out what is to be done. With synchronous writes, call Advance when it is done, and before the next Ready.
+// With asynchronous storage writes, call Ready as often as HasReady says, without Advance.
 func (rn *RawNode) Ready() Ready {
 	if rn.verified {
 		defer rn.verify()()
@@ -257,9 +261,9 @@ func (rn *RawNode) Advance(_ Ready) {
 	}
 }
 
-// ReadIndex asks for an index at which a read is linearizable (thesis §6.4). The answer comes in Ready.ReadStates, or in
-// Ready.LostReads if there can be none; both name rctx, which may be used for several requests and must not be modified
-// afterwards.
+// ReadIndex asks for an index at which a read is linearizable (thesis §6.4). The answer comes in Ready.ReadStates, or
+// in Ready.LostReads if there can be none; both name rctx, which may be used for several requests and must not be
+// modified afterwards.
 func (rn *RawNode) ReadIndex(rctx []byte) {
 	if rn.verified {
 		defer rn.verify()()
@@ -267,8 +271,13 @@ func (rn *RawNode) ReadIndex(rctx []byte) {
 	rn.raft.readIndex(rctx)
 }
 
-// TransferLeader asks the leader, through this member if need be, to hand leadership to transferee (thesis §3.10).
-// Status shows the transfer while it goes on.
+// TransferLeader asks the leader, through this member if need be, to hand leadership to transferee (thesis §3.10). A
+// transferee that is a learner or no member is refused with a line in the leader's log and no other sign, and nothing
+// happens if no leader is known, or if transferee leads. A request for another transferee replaces a running transfer.
+//
+// Until the transfer ends the leader drops proposals, with DroppedTransferring. It ends when another member leads,
+// which SoftState shows, or is given up after ElectionTick ticks of the leader. Status.LeadTransferee names the
+// transferee on the leader meanwhile, and is None afterwards.
 func (rn *RawNode) TransferLeader(transferee uint64) {
 	_ = rn.Step(pb.Message{Type: pb.MsgTransferLeader, From: transferee})
 }
@@ -279,7 +288,8 @@ func (rn *RawNode) ForgetLeader() error {
 	return rn.Step(pb.Message{Type: pb.MsgForgetLeader})
 }
 
-// ReportUnreachable says that a message to the member was not delivered. A leader then sends again what may be lost.
+// ReportUnreachable says that a message to the member was not delivered. A leader then sends again what may be lost. It
+// does nothing if this member does not lead, or if the ID is its own or of no member.
 func (rn *RawNode) ReportUnreachable(id uint64) {
 	if rn.verified {
 		defer rn.verify()()
@@ -297,8 +307,9 @@ const (
 	SnapshotFailure SnapshotStatus = 2
 )
 
-// ReportSnapshot says how the sending of a MsgSnap to the member ended. It must be called for every one: until then
-// the leader sends the member no entries.
+// ReportSnapshot says how the sending of a MsgSnap to the member ended: SnapshotFinish, or any other value for a
+// failure. It must be called for every one: until then, or until the member acknowledges, the leader sends it no
+// entries. It does nothing if this member does not lead, if the ID is of no member, or if no snapshot is awaited.
 func (rn *RawNode) ReportSnapshot(id uint64, status SnapshotStatus) {
 	if rn.verified {
 		defer rn.verify()()

@@ -60,11 +60,15 @@ func (r *raft) handleSnapshot(m *pb.Message) {
 func (r *raft) restore(snap *pb.Snapshot) bool {
 	id := snapshotID(snap)
 	membership, err := tracker.NewMembership(snap.Metadata.ConfState)
+	held := false
+	if err == nil {
+		held, err = r.log.matches(id)
+	}
 	switch {
 	case id.index <= r.log.committed:
 		r.logger.Infof("raft %x: ignores the snapshot up to %s, has committed %d", r.id, id, r.log.committed)
 		return false
-	case r.log.matches(id):
+	case held:
 		// The log already holds all that the snapshot stands for: that much is now known to be committed.
 		r.log.commitTo(id.index)
 		return false
