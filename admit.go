@@ -89,7 +89,8 @@ func (r *raft) admitSameTerm(m *pb.Message) (bool, error) {
 			return false, invalid(m, "the leader of this term is %x: two leaders in a term, some member has lost its vote", r.lead)
 		}
 	case pb.MsgVote, pb.MsgPreVote:
-		// A promise of silence outlives the term it was made in. While the leader is known, it is refused its vote anyhow.
+		// A promise of silence outlives the term it was made in. While the leader is known, it is refused its vote
+		// anyhow.
 		return r.lead != None || r.clock.now >= r.silentUntil || !r.ignoresCandidate(m), nil
 	case pb.MsgPreVoteResp:
 		// A grant is for a later term; one of this term answers a campaign that has moved on.
@@ -230,8 +231,8 @@ func (r *raft) checkAppend(m *pb.Message) error {
 	return checkChangesDecode(m)
 }
 
-// checkPosition checks the identity of an entry that a message names: of no later term than the message's, and of term 0
-// exactly if it is the position before the first entry.
+// checkPosition checks the identity of an entry that a message names: of no later term than the message's, and of
+// term 0 exactly if it is the position before the first entry.
 func checkPosition(m *pb.Message, what string, id entryID) error {
 	if id.term > m.Term || (id.index == 0) != (id.term == 0) {
 		return invalid(m, "%s cannot be %s", what, id)

@@ -17,8 +17,8 @@ func quietCluster(t testing.TB) *cluster {
 	return c
 }
 
-// cycle has the leader take n proposals, hand them out, and see them acknowledged, committed and applied. Nothing of it is
-// the harness's own work but the writing.
+// cycle has the leader take n proposals, hand them out, and see them acknowledged, committed and applied. Nothing
+// of it is the harness's own work but the writing.
 func cycle(c *cluster, data []byte, n int) {
 	m := c.members[1]
 	for range n {

@@ -8,8 +8,8 @@ import (
 	pb "github.com/seed695671cb/raft/raftpb"
 )
 
-// Asynchronous storage writes (thesis §10.2.1): what leaves at once, what waits for the disk, and what an acknowledgement
-// releases.
+// Asynchronous storage writes (thesis §10.2.1): what leaves at once, what waits for the disk, and what an
+// acknowledgement releases.
 
 // takeReady takes one Ready without doing anything of it.
 func takeReady(t *testing.T, c *cluster, id uint64) Ready {
@@ -18,8 +18,8 @@ func takeReady(t *testing.T, c *cluster, id uint64) Ready {
 	return c.members[id].rn.Ready()
 }
 
-// The write of a Ready is one message to the append thread: it holds the hard state, the entries, the messages that rest
-// on them, and last the acknowledgement to the member itself.
+// The write of a Ready is one message to the append thread: it holds the hard state, the entries, the messages that
+// rest on them, and last the acknowledgement to the member itself.
 func TestAsyncAppendMessage(t *testing.T) {
 	c := newVoters(t, 3, withAsync)
 	require.NoError(t, c.step(appendFrom(2, 1, 3, at(1, 1), 1, at(2, 2), at(3, 3))))
@@ -112,8 +112,8 @@ func TestAsyncAcknowledgementWaitsForTheWrite(t *testing.T) {
 	require.Equal(t, pb.MsgAppResp, c.network[1].Type)
 }
 
-// The leader's entries leave for the followers while they are being written (thesis §10.2.1), and count for itself only when
-// they are.
+// The leader's entries leave for the followers while they are being written (thesis §10.2.1), and count for itself
+// only when they are.
 func TestAsyncLeaderWritesInParallel(t *testing.T) {
 	c := newVoters(t, 3, withAsync)
 	c.elect(1)
@@ -149,8 +149,8 @@ func TestAsyncSnapshot(t *testing.T) {
 	require.Equal(t, uint64(10), c.raft(1).log.applied)
 }
 
-// Entries that are being applied when a snapshot replaces the log are still acknowledged, and nothing is handed out to be
-// applied meanwhile.
+// Entries that are being applied when a snapshot replaces the log are still acknowledged, and nothing is handed out
+// to be applied meanwhile.
 func TestAsyncSnapshotDuringApplication(t *testing.T) {
 	c := newVoters(t, 3, withAsync)
 	require.NoError(t, c.step(appendFrom(2, 1, 2, at(1, 1), 3, at(2, 2), at(2, 3))))

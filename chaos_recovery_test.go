@@ -53,8 +53,8 @@ func (c *chaos) calmRound(round int) {
 	}
 }
 
-// operate does what an application has to do for a leader: leave a joint configuration that is to be left explicitly, and
-// hand over when it has been removed, for a leader that is no member takes no proposals.
+// operate does what an application has to do for a leader: leave a joint configuration that is to be left
+// explicitly, and hand over when it has been removed, for a leader that is no member takes no proposals.
 func (c *chaos) operate(m *chaosMember) {
 	r := m.rn.raft
 	if r.state != StateLeader {

@@ -11,8 +11,8 @@ import (
 	pb "github.com/seed695671cb/raft/raftpb"
 )
 
-// What a Config may hold, and what is said of one that may not; and storage that fails or contradicts itself when a member
-// starts (Raft Fig. 2, persistent state).
+// What a Config may hold, and what is said of one that may not; and storage that fails or contradicts itself when a
+// member starts (Raft Fig. 2, persistent state).
 
 // badConfig spoils one field; the error must hold the words.
 type badConfig struct {
@@ -157,9 +157,9 @@ func TestNewRawNodeReportsContradictions(t *testing.T) {
 	}
 }
 
-// A log that holds entries of a later term than the hard state names (it was not written, or the two are of different lives)
-// is either an error, or the member starts in the term of its log. In a lower one it would campaign in a term that its
-// own log denies.
+// A log that holds entries of a later term than the hard state names (it was not written, or the two are of
+// different lives) is either an error, or the member starts in the term of its log. In a lower one it would
+// campaign in a term that its own log denies.
 func TestNewRawNodeWithALogAheadOfItsTerm(t *testing.T) {
 	s := &faultyStorage{Storage: storedLog(t), hardState: &pb.HardState{Term: 1, Commit: 2}}
 	rn, err := NewRawNode(testConfig(1, s))

@@ -120,10 +120,10 @@ must not write to it either, nor to what it has passed to Propose, ReadIndex or 
 With Config.AsyncStorageWrites the loop need not wait for the disk (thesis §10.2.1). Entries, HardState, Snapshot and
 CommittedEntries are still set, for information, but what is to be done comes as two messages:
 
-  - MsgStorageAppend to LocalAppendThread: write Snapshot if it is set, then Entries, then the hard state of Term, Vote and
-    Commit unless all are zero. When all that is durable, deliver Responses.
-  - MsgStorageApply to LocalApplyThread: apply Entries, but pass over those that a snapshot restored meanwhile stands for.
-    When that is done, deliver Responses.
+  - MsgStorageAppend to LocalAppendThread: write Snapshot if it is set, then Entries, then the hard state of Term,
+    Vote and Commit unless all are zero. When all that is durable, deliver Responses.
+  - MsgStorageApply to LocalApplyThread: apply Entries, but pass over those that a snapshot restored meanwhile stands
+    for. When that is done, deliver Responses.
 
 Each of the two threads handles its messages in the order in which they came, and each may lag behind as long as it
 likes. Responses to other members are sent, and one to this member is passed to Step. All other messages in
@@ -153,9 +153,10 @@ member alike.
 
 # Reads
 
-ReadIndex finds an index such that a read is linearizable once the state machine has applied it (thesis §6.4). By default
-a round of heartbeats confirms that the leader still leads; ReadOnlyLeaseBased does without, where clocks can be relied
-upon. Any member may be asked. Reads that can no longer be answered are reported in Ready.LostReads with the reason.
+ReadIndex finds an index such that a read is linearizable once the state machine has applied it (thesis §6.4). By
+default a round of heartbeats confirms that the leader still leads; ReadOnlyLeaseBased does without, where clocks can
+be relied upon. Any member may be asked. Reads that can no longer be answered are reported in Ready.LostReads with the
+reason.
 
 # Messages
 
@@ -164,8 +165,8 @@ those that have a meaning for the type, beside Type, From, To and Term. (Log sta
 
 Elections (Raft §5.2, §5.4.1; pre-vote thesis §9.6):
 
-  - MsgVote asks for a vote in Term. Log is the candidate's last entry, (RejectHint, Commit) the term and index of the last
-    one it knows to be committed. Context marks a campaign that the leader asked for.
+  - MsgVote asks for a vote in Term. Log is the candidate's last entry, (RejectHint, Commit) the term and index of the
+    last one it knows to be committed. Context marks a campaign that the leader asked for.
   - MsgVoteResp answers it; Reject refuses. A refusal also names the sender's last committed entry.
   - MsgPreVote asks whether a vote would be given in Term, which is one above the sender's. Fields as in MsgVote.
   - MsgPreVoteResp answers it. A grant bears the Term asked for, a refusal the sender's own.
@@ -174,8 +175,9 @@ Elections (Raft §5.2, §5.4.1; pre-vote thesis §9.6):
 Replication (Raft §5.3, §7):
 
   - MsgApp carries Entries that follow Log, and the leader's Commit index.
-  - MsgAppResp acknowledges the log up to Index; or, with Reject, says that the entry at Index does not match, and names in
-    (LogTerm, RejectHint) the last entry that may. A leader of a lower Term learns from it that it has been replaced.
+  - MsgAppResp acknowledges the log up to Index; or, with Reject, says that the entry at Index does not match, and
+    names in (LogTerm, RejectHint) the last entry that may. A leader of a lower Term learns from it that it has been
+    replaced.
   - MsgSnap carries a Snapshot in place of entries that have been compacted. It is answered by MsgAppResp.
   - MsgHeartbeat says that the leader is alive. Commit is what the receiver may commit; Context names a round.
   - MsgHeartbeatResp answers it with the same Context.
@@ -202,9 +204,9 @@ Campaign, Tick, ReportUnreachable and ReportSnapshot stand for them. Step refuse
 
 # Errors and panics
 
-Nothing that arrives from another member makes the library panic: Step refuses what is malformed, or what no member that
-follows the protocol can have sent, with an error that matches ErrInvalidMessage. A panic means a bug in this package, or a
-Storage that broke its contract; its text names the values at fault.
+Nothing that arrives from another member makes the library panic: Step refuses what is malformed, or what no member
+that follows the protocol can have sent, with an error that matches ErrInvalidMessage. A panic means a bug in this
+package, or a Storage that broke its contract; its text names the values at fault.
 
 # Determinism
 

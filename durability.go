@@ -4,9 +4,9 @@ import (
 	pb "github.com/seed695671cb/raft/raftpb"
 )
 
-// What rests on a write, and what happens when it is durable (Raft Fig. 2, persistent state; thesis §10.2.1). There is one protocol:
-// what is to be written is handed out, and later acknowledged by its identity. With synchronous writes Advance is the
-// acknowledgement, with asynchronous writes a message.
+// What rests on a write, and what happens when it is durable (Raft Fig. 2, persistent state; thesis §10.2.1). There
+// is one protocol: what is to be written is handed out, and later acknowledged by its identity. With synchronous
+// writes Advance is the acknowledgement, with asynchronous writes a message.
 
 // stored is an acknowledgement of storage: everything handed out up to some Ready is durable.
 type stored struct {
@@ -30,10 +30,10 @@ func storedOf(m *pb.Message) stored {
 	return s
 }
 
-// handleStored takes an acknowledgement. What has been replaced since it was handed out is not released by it: each part
-// counts only if it is still what this member holds. The entries of a write of an earlier term do not: they may have been
-// replaced, and have come back, with both writes still under way. In one term a log that loses an entry to the
-// leader's never gets it back.
+// handleStored takes an acknowledgement. What has been replaced since it was handed out is not released by it: each
+// part counts only if it is still what this member holds. The entries of a write of an earlier term do not: they
+// may have been replaced, and have come back, with both writes still under way. In one term a log that loses an
+// entry to the leader's never gets it back.
 func (r *raft) handleStored(s stored) {
 	if s.snapshot != 0 && r.log.snapshotStored(s.snapshot) {
 		r.reschedule()

@@ -25,7 +25,8 @@ func config(id uint64, storage raft.Storage) *raft.Config {
 	}
 }
 
-// store writes what a Ready asks to be written, in the order that matters: a snapshot replaces the log, entries follow it.
+// store writes what a Ready asks to be written, in the order that matters: a snapshot replaces the log, entries
+// follow it.
 func store(storage *raft.MemoryStorage, rd raft.Ready) {
 	if !raft.IsEmptySnap(rd.Snapshot) {
 		check(storage.ApplySnapshot(rd.Snapshot))

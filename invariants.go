@@ -4,9 +4,9 @@ import (
 	"fmt"
 )
 
-// What must hold of every state, and of every step from one state to the next (Raft Fig. 3; docs/INVARIANTS.md). With the build
-// tag raftinvariants, and in this package's own tests, every call of a RawNode is followed by these checks, and a violation
-// panics.
+// What must hold of every state, and of every step from one state to the next (Raft Fig. 3; docs/INVARIANTS.md).
+// With the build tag raftinvariants, and in this package's own tests, every call of a RawNode is followed by these
+// checks, and a violation panics.
 
 // invariant is a named predicate on a state.
 type invariant struct {

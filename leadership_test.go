@@ -12,8 +12,8 @@ import (
 // What a leader, or a candidate, keeps of its members while the membership changes under it (Raft §6), and what it does
 // when its storage fails it.
 
-// A member that is removed and added again before anything else is appended is given an entry that only its new life can
-// acknowledge. Without validation the two changes may be pending at once.
+// A member that is removed and added again before anything else is appended is given an entry that only its new
+// life can acknowledge. Without validation the two changes may be pending at once.
 func TestReaddedMemberIsGivenAnEntryOfItsOwn(t *testing.T) {
 	c := newVoters(t, 3, func(c *Config) { c.DisableConfChangeValidation = true })
 	c.elect(1)

@@ -8,8 +8,9 @@ import (
 	pb "github.com/seed695671cb/raft/raftpb"
 )
 
-// A voter that has confirmed a leader's lease learns of a higher term from a stray answer, and is then asked for its vote in
-// that very term. Its promise holds in that term too: otherwise a second leader commits while the first answers by lease.
+// A voter that has confirmed a leader's lease learns of a higher term from a stray answer, and is then asked for
+// its vote in that very term. Its promise holds in that term too: otherwise a second leader commits while the first
+// answers by lease.
 func TestLeasePromiseHoldsInATermLearntFromAStrayAnswer(t *testing.T) {
 	c := newVoters(t, 3, withLeaseReads)
 	letLeasesPass(c)

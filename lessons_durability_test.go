@@ -169,8 +169,9 @@ func TestLesson19_BlockedReadyLoopStepsDown(t *testing.T) {
 	require.Equal(t, StateFollower, c.raft(1).state)
 }
 
-// Grants that arrive before the acknowledgement of the candidate's own write win the election; that is no state that the
-// invariants may refuse, because with synchronous writes the application sends the requests before it calls Advance.
+// Grants that arrive before the acknowledgement of the candidate's own write win the election; that is no state
+// that the invariants may refuse, because with synchronous writes the application sends the requests before it
+// calls Advance.
 func TestElectionWonBeforeTheWriteIsAcknowledged(t *testing.T) {
 	c := newVoters(t, 3)
 	rn := c.members[1].rn

@@ -34,8 +34,8 @@ func changeEntry(t *testing.T, id entryID, text string) pb.Entry {
 	return pb.Entry{Term: id.term, Index: id.index, Type: typ, Data: data}
 }
 
-// C knows that a change is committed and has the shorter log; D has the longer log and still the old membership. C needs
-// D's vote, D's quorum does not exist any more. What C knows frees D.
+// C knows that a change is committed and has the shorter log; D has the longer log and still the old membership. C
+// needs D's vote, D's quorum does not exist any more. What C knows frees D.
 func TestLesson06_MembershipWedge(t *testing.T) {
 	for _, preVote := range []bool{false, true} {
 		c := newVoters(t, 4, func(c *Config) { c.PreVote = preVote })
@@ -70,8 +70,8 @@ func TestLesson07_PreVoteTrap(t *testing.T) {
 	require.Equal(t, uint64(10), c.raft(2).term)
 }
 
-// The old leader reaches only the bridge of a connected majority. Its heartbeats would keep the bridge's lease alive for
-// ever if it did not step down for want of a quorum.
+// The old leader reaches only the bridge of a connected majority. Its heartbeats would keep the bridge's lease
+// alive for ever if it did not step down for want of a quorum.
 func TestLesson20_BridgePartition(t *testing.T) {
 	c := newVoters(t, 5, withCheckQuorum, withPreVote)
 	c.elect(1)
@@ -164,8 +164,8 @@ func TestLesson24_LastTermBeforeLastIndex(t *testing.T) {
 	}
 }
 
-// A leader that removed itself has a longer log than those who do not know of its removal yet, and they still count on its
-// vote. Its refusal tells them.
+// A leader that removed itself has a longer log than those who do not know of its removal yet, and they still count
+// on its vote. Its refusal tells them.
 func TestLesson26_RemovedLeaderIsStillNeeded(t *testing.T) {
 	for _, n := range []int{2, 4} {
 		c := newVoters(t, n)

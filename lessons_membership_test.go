@@ -181,8 +181,8 @@ func TestLesson23_RemovedAndAddedAgainInOneTerm(t *testing.T) {
 	require.Contains(t, c.data(3), "c")
 }
 
-// A snapshot arrives while the application is applying a membership change. The snapshot's membership stands, and applying
-// the change changes nothing.
+// A snapshot arrives while the application is applying a membership change. The snapshot's membership stands, and
+// applying the change changes nothing.
 func TestLesson27_SnapshotDuringAMembershipChange(t *testing.T) {
 	for _, text := range []string{"v4", "r3", "l5"} {
 		c := newVoters(t, 3)

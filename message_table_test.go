@@ -9,9 +9,9 @@ import (
 	pb "github.com/seed695671cb/raft/raftpb"
 )
 
-// The table of what a member does with a message, for every role, every type, and every relation of the message's term
-// to its own (Raft §5.1, Fig. 2): handled, something changes; ignored, nothing changes; refused, nothing changes and Step
-// returns an error.
+// The table of what a member does with a message, for every role, every type, and every relation of the message's
+// term to its own (Raft §5.1, Fig. 2): handled, something changes; ignored, nothing changes; refused, nothing
+// changes and Step returns an error.
 
 // tableTerm is the term of the member under test.
 const tableTerm = 5
@@ -68,8 +68,9 @@ func tableRoles() [4]StateType {
 	return [4]StateType{StateFollower, StatePreCandidate, StateCandidate, StateLeader}
 }
 
-// memberIn returns a cluster whose member 1 has the role in term 5, and a log that ends in 4/3. As a follower it follows
-// 2 and waits for the answer to a read; as a candidate it waits for votes; as a leader for acknowledgements.
+// memberIn returns a cluster whose member 1 has the role in term 5, and a log that ends in 4/3. As a follower it
+// follows 2 and waits for the answer to a read; as a candidate it waits for votes; as a leader for
+// acknowledgements.
 func memberIn(t *testing.T, role StateType, configure ...func(*Config)) *cluster {
 	if role == StatePreCandidate {
 		configure = append(configure, withPreVote)
@@ -210,8 +211,8 @@ func TestMessageTableOfStorageThreads(t *testing.T) {
 	}
 }
 
-// Whatever the role, a message for someone else, from nobody, from itself, from a storage thread, of an unknown type, or
-// without a term, is refused.
+// Whatever the role, a message for someone else, from nobody, from itself, from a storage thread, of an unknown
+// type, or without a term, is refused.
 func TestMessageTableOfBadEnvelopes(t *testing.T) {
 	for _, role := range tableRoles() {
 		for name, spoil := range map[string]func(*pb.Message){

@@ -343,8 +343,8 @@ func TestNodeClusterAgrees(t *testing.T) {
 	}
 }
 
-// requireAgreement has all hosts apply an end, and requires that they applied the same before it. The proposal of it may
-// get lost like any other, and is repeated.
+// requireAgreement has all hosts apply an end, and requires that they applied the same before it. The proposal of
+// it may get lost like any other, and is repeated.
 func requireAgreement(t *testing.T, hosts []*host) {
 	t.Helper()
 	upToEnd := func(h *host) []string {

@@ -41,8 +41,8 @@ func (o *outbox) last() *pb.Message {
 	return &o.messages[len(o.messages)-1]
 }
 
-// dropVoteRequests removes the messages that a new campaign makes pointless: the requests for votes of the one before. Without it,
-// a member whose Readys are not taken would gather requests with every election timeout.
+// dropVoteRequests removes the messages that a new campaign makes pointless: the requests for votes of the one
+// before. Without it, a member whose Readys are not taken would gather requests with every election timeout.
 func (o *outbox) dropVoteRequests() {
 	kept := o.messages[:0]
 	for _, m := range o.messages {

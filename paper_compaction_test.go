@@ -96,7 +96,8 @@ func TestPaper_7_StaleSnapshotIsRefused(t *testing.T) {
 	require.Equal(t, "(1 2 3)", incomingVoters(c, 1))
 }
 
-// §7: index and term of the last entry that the snapshot stands for serve the consistency check of the first append after it.
+// §7: index and term of the last entry that the snapshot stands for serve the consistency check of the first append
+// after it.
 func TestPaper_7_ConsistencyCheckAfterASnapshot(t *testing.T) {
 	for prev, accepted := range map[entryID]bool{at(3, 8): true, at(2, 8): false, at(3, 9): false} {
 		c := newVoters(t, 3)
@@ -142,7 +143,8 @@ func TestPaper_7_SnapshotThatIsStillBeingMade(t *testing.T) {
 	require.Equal(t, uint64(5), c.raft(3).log.lastIndex())
 }
 
-// While a snapshot is on its way nothing else is sent; when it is reported lost, or delivered, the follower is probed again.
+// While a snapshot is on its way nothing else is sent; when it is reported lost, or delivered, the follower is
+// probed again.
 func TestPaper_7_SnapshotReports(t *testing.T) {
 	for _, status := range []SnapshotStatus{SnapshotFinish, SnapshotFailure} {
 		c := behind(t)

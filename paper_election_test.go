@@ -114,8 +114,8 @@ func TestPaper_5_2_LeaderSendsHeartbeats(t *testing.T) {
 	}
 }
 
-// §5.2: a follower that hears nothing for an election timeout begins an election: it raises its term, becomes a candidate,
-// votes for itself, and asks every other member for its vote.
+// §5.2: a follower that hears nothing for an election timeout begins an election: it raises its term, becomes a
+// candidate, votes for itself, and asks every other member for its vote.
 func TestPaper_5_2_BeginsAnElection(t *testing.T) {
 	c := newVoters(t, 5)
 	timeout := int(c.raft(1).clock.electionTimeout)
@@ -237,7 +237,8 @@ func TestPaper_5_2_LostElectionEndsTheCandidacy(t *testing.T) {
 	require.Equal(t, uint64(1), c.raft(1).vote, "its vote of the term is given")
 }
 
-// §5.2: election timeouts are drawn at random from a fixed interval, anew for each election, so that split votes are rare.
+// §5.2: election timeouts are drawn at random from a fixed interval, anew for each election, so that split votes
+// are rare.
 func TestPaper_5_2_ElectionTimeoutsAreRandom(t *testing.T) {
 	c := newVoters(t, 3)
 	seen := map[uint64]int{}

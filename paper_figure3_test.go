@@ -8,9 +8,10 @@ import (
 	pb "github.com/seed695671cb/raft/raftpb"
 )
 
-// Raft Fig. 3: the five properties that hold at all times, each by the shortest schedule in which a member that broke its
-// part of the protocol would break it. The simulation (chaos_test.go) and the random runs of paper_safety_test.go check
-// them over schedules nobody thought of. Log Matching has its own, in paper_replication_test.go.
+// Raft Fig. 3: the five properties that hold at all times, each by the shortest schedule in which a member that
+// broke its part of the protocol would break it. The simulation (chaos_test.go) and the random runs of
+// paper_safety_test.go check them over schedules nobody thought of. Log Matching has its own, in
+// paper_replication_test.go.
 
 // Election Safety: at most one leader is elected in a term. Two candidates of one term ask all five members; whoever
 // answers the first refuses the second, in that term and again after a crash.
@@ -47,8 +48,8 @@ func TestPaper_Fig3_ElectionSafety(t *testing.T) {
 	require.Equal(t, 1, leaders)
 }
 
-// Leader Completeness: what is committed in a term is in the logs of the leaders of all later terms. Only members 1 and 2
-// hold the committed entry; member 3 asks first, and again, and cannot win.
+// Leader Completeness: what is committed in a term is in the logs of the leaders of all later terms. Only members 1
+// and 2 hold the committed entry; member 3 asks first, and again, and cannot win.
 func TestPaper_Fig3_LeaderCompleteness(t *testing.T) {
 	c := newVoters(t, 3)
 	c.elect(1)
@@ -69,8 +70,9 @@ func TestPaper_Fig3_LeaderCompleteness(t *testing.T) {
 	require.Contains(t, c.data(3), "committed")
 }
 
-// State Machine Safety: no two members apply different entries at one index. Leader 1 leaves an entry behind that nobody
-// has; the entry that leader 2 commits at its index is what every member applies, member 1 too when it returns.
+// State Machine Safety: no two members apply different entries at one index. Leader 1 leaves an entry behind that
+// nobody has; the entry that leader 2 commits at its index is what every member applies, member 1 too when it
+// returns.
 func TestPaper_Fig3_StateMachineSafety(t *testing.T) {
 	c := newVoters(t, 3)
 	c.elect(1)

@@ -12,8 +12,8 @@ import (
 
 // Raft §6 and thesis §4: membership changes.
 
-// jointLeader returns a group in which 1 leads in the joint configuration of {1,2,3} and {1,4,5}, everything at rest, and
-// nothing leaves it by itself.
+// jointLeader returns a group in which 1 leads in the joint configuration of {1,2,3} and {1,4,5}, everything at
+// rest, and nothing leaves it by itself.
 func jointLeader(t *testing.T, configure ...func(*Config)) *cluster {
 	c := newVoters(t, 3, configure...)
 	c.add(4, voters(1, 2, 3), configure...)
@@ -253,8 +253,8 @@ func TestThesis_4_2_2_RemovedMembersDoNotCampaign(t *testing.T) {
 	require.Equal(t, uint64(2), c.raft(3).term)
 }
 
-// Thesis §4.2.3: removed members that campaign do not disturb a group whose leader is alive: their requests neither change a
-// term nor win a vote for an election timeout after each sign of life.
+// Thesis §4.2.3: removed members that campaign do not disturb a group whose leader is alive: their requests neither
+// change a term nor win a vote for an election timeout after each sign of life.
 func TestThesis_4_2_3_DisruptiveMembers(t *testing.T) {
 	for _, typ := range []pb.MessageType{pb.MsgVote, pb.MsgPreVote} {
 		c := newVoters(t, 3, withCheckQuorum)

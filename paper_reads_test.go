@@ -173,8 +173,8 @@ func TestThesis_6_4_LeaderRefusesReads(t *testing.T) {
 	require.Len(t, append(c.members[2].reads, c.members[3].reads...), 1)
 }
 
-// Thesis §6.4.1: under a lease reads are answered without a message. The lease counts from when the heartbeat was sent that a
-// quorum has answered, however late the answers come.
+// Thesis §6.4.1: under a lease reads are answered without a message. The lease counts from when the heartbeat was
+// sent that a quorum has answered, however late the answers come.
 func TestThesis_6_4_1_LeaseCountsFromTheSendingOfTheHeartbeat(t *testing.T) {
 	c := newVoters(t, 3, withLeaseReads, func(c *Config) { c.LeaseMargin = 2 })
 	letLeasesPass(c)

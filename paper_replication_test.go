@@ -65,7 +65,8 @@ func TestPaper_5_3_EntryIsCommittedOnAMajority(t *testing.T) {
 	}
 }
 
-// §5.3: a slow, crashed or disconnected follower does not hold up the others, and is sent the entries until it has them.
+// §5.3: a slow, crashed or disconnected follower does not hold up the others, and is sent the entries until it has
+// them.
 func TestPaper_5_3_LeaderRetriesUntilAllHaveTheEntries(t *testing.T) {
 	c := newVoters(t, 3)
 	c.elect(1)
@@ -225,8 +226,8 @@ func randomTerms(rnd *rand.Rand, n int, limit uint64) []uint64 {
 	return terms
 }
 
-// §5.3, the accelerated search: the point where two logs diverge is found with a number of probes that is bounded by the number
-// of terms in which they differ, however long they are. Compared with logs of every kind.
+// §5.3, the accelerated search: the point where two logs diverge is found with a number of probes that is bounded
+// by the number of terms in which they differ, however long they are. Compared with logs of every kind.
 func TestPaper_5_3_ProbesAreBoundedByTerms(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(53, 0))
 	for range 150 {
@@ -254,7 +255,8 @@ func TestPaper_5_3_ProbesAreBoundedByTerms(t *testing.T) {
 	}
 }
 
-// tailAfter returns up to n terms after common, all odd or all even beyond it, so that two tails of different parity share none.
+// tailAfter returns up to n terms after common, all odd or all even beyond it, so that two tails of different
+// parity share none.
 func tailAfter(common []uint64, rnd *rand.Rand, n int, parity uint64) []uint64 {
 	term := uint64(6) + parity
 	var tail []uint64

@@ -12,8 +12,8 @@ import (
 
 // Raft §5.4.2, §5.4.3, §5.5 and the properties of Fig. 3.
 
-// §5.4.2, Fig. 8: an entry of an earlier term may be on a majority and still be overwritten, so it is not committed; with
-// an entry of the leader's own term on a majority it is, and then cannot be overwritten any more.
+// §5.4.2, Fig. 8: an entry of an earlier term may be on a majority and still be overwritten, so it is not
+// committed; with an entry of the leader's own term on a majority it is, and then cannot be overwritten any more.
 func TestPaper_5_4_2_Figure8(t *testing.T) {
 	for _, ownEntryReplicated := range []bool{false, true} {
 		c := newVoters(t, 5)
@@ -220,7 +220,8 @@ func TestPaper_5_5_CrashedFollowerIsSentTheSameAgain(t *testing.T) {
 	require.Equal(t, []string{"a"}, c.data(2))
 }
 
-// §5.6: safety does not depend on timing: a member whose clock runs fast costs elections, and nothing that was committed.
+// §5.6: safety does not depend on timing: a member whose clock runs fast costs elections, and nothing that was
+// committed.
 func TestPaper_5_6_FastClockLosesNothing(t *testing.T) {
 	c := newVoters(t, 3)
 	c.elect(1)

@@ -121,8 +121,8 @@ func (r *raft) handleAppendResponse(m *pb.Message) {
 }
 
 // handleAppendRejection goes back to where the logs may agree (Raft §5.3). The follower names its last entry whose
-// term is not above that of the entry it rejected; skipping in the own log what has a higher term than that costs at most one
-// probe for each term that the two logs do not share.
+// term is not above that of the entry it rejected; skipping in the own log what has a higher term than that costs
+// at most one probe for each term that the two logs do not share.
 func (r *raft) handleAppendRejection(i int, m *pb.Message) {
 	hint := min(m.RejectHint, m.Index-1)
 	if m.LogTerm > 0 {

@@ -146,8 +146,8 @@ func (r *raft) appendEntries(ents []pb.Entry) {
 	r.leading.broadcast = true
 }
 
-// forwardProposal passes the entries to the leader. If they come from it, it leads no more: two members that each take the
-// other for the leader would pass them to and fro.
+// forwardProposal passes the entries to the leader. If they come from it, it leads no more: two members that each
+// take the other for the leader would pass them to and fro.
 func (r *raft) forwardProposal(from uint64, ents []pb.Entry) error {
 	switch {
 	case r.lead == None || r.lead == from:

@@ -11,11 +11,11 @@ import (
 	pb "github.com/seed695671cb/raft/raftpb"
 )
 
-// The twelve points of the protocol, each as one promise to whoever embeds the library. What the papers say of each point
-// in detail is in the tests named Paper and Thesis; what went wrong elsewhere in those named Lesson.
+// The twelve points of the protocol, each as one promise to whoever embeds the library. What the papers say of each
+// point in detail is in the tests named Paper and Thesis; what went wrong elsewhere in those named Lesson.
 
-// 1. Elections with randomised timeouts, pre-vote, check-quorum, the lease, forget-leader, campaign on request: any mixture
-// of them elects one leader that can commit, again and again.
+// 1. Elections with randomised timeouts, pre-vote, check-quorum, the lease, forget-leader, campaign on request: any
+// mixture of them elects one leader that can commit, again and again.
 func TestProtocol01_Elections(t *testing.T) {
 	for mix := range 8 {
 		c := newVoters(t, 3, func(c *Config) {
@@ -60,7 +60,8 @@ func TestProtocol02_ReplicationSurvivesLosses(t *testing.T) {
 	}
 }
 
-// 2. A follower whose appends with the last commit index were lost learns of it from what comes next, without a proposal.
+// 2. A follower whose appends with the last commit index were lost learns of it from what comes next, without a
+// proposal.
 func TestProtocol02_CommitIndexReachesIdleFollowers(t *testing.T) {
 	c := newVoters(t, 3)
 	c.elect(1)
@@ -86,7 +87,8 @@ func TestProtocol03_OneProbeAtATime(t *testing.T) {
 	require.Equal(t, uint64(2), out[0].To)
 }
 
-// 3. Flow control by number of messages, and by bytes: no more is under way than allowed, and it goes on when answers come.
+// 3. Flow control by number of messages, and by bytes: no more is under way than allowed, and it goes on when
+// answers come.
 func TestProtocol03_FlowControl(t *testing.T) {
 	for name, configure := range map[string]func(*Config){
 		"messages": func(c *Config) { c.MaxInflightMsgs = 3; c.MaxSizePerMsg = 0 },
@@ -184,8 +186,8 @@ func TestProtocol05_MembershipChanges(t *testing.T) {
 	require.Equal(t, c.raft(1).log.committed, c.raft(3).log.committed)
 }
 
-// 6. Reads are linearizable: none is answered with an index below what was committed when it was made, through elections
-// and losses, and every one is answered or reported lost.
+// 6. Reads are linearizable: none is answered with an index below what was committed when it was made, through
+// elections and losses, and every one is answered or reported lost.
 func TestProtocol06_ReadsAreLinearizable(t *testing.T) {
 	answered := 0
 	for seed := uint64(0); seed < 10; seed++ {
@@ -414,7 +416,8 @@ func TestProtocol11_SingleMember(t *testing.T) {
 	}
 }
 
-// 12. The same state and the same input give the same output, bit for bit: two groups that go through the same are the same.
+// 12. The same state and the same input give the same output, bit for bit: two groups that go through the same are
+// the same.
 func TestProtocol12_Determinism(t *testing.T) {
 	var prints [2][]string
 	for i := range prints {

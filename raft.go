@@ -44,9 +44,9 @@ func (s StateType) String() string {
 func (s StateType) MarshalJSON() ([]byte, error) { return []byte(`"` + s.String() + `"`), nil }
 
 // raft is the deterministic state machine of one member (Raft Fig. 2). Messages, ticks, acknowledgements of storage
-// and requests go in through its methods; messages, entries to be written, entries to be applied and answers to reads come
-// out of the fields that Ready reads. It does no input or output but to read Storage, starts no goroutine, and must
-// be used by one at a time.
+// and requests go in through its methods; messages, entries to be written, entries to be applied and answers to
+// reads come out of the fields that Ready reads. It does no input or output but to read Storage, starts no
+// goroutine, and must be used by one at a time.
 //
 // The file for each part: role.go, election.go, propose.go, progress.go, follower.go, heartbeat.go, snapshot.go,
 // membership.go, transfer.go, read_only.go, clock.go, admit.go (what may come in), outbox.go (what goes out).
@@ -193,7 +193,8 @@ func (r *raft) hasPeers() bool {
 }
 
 // step takes in one message. It returns an error, and changes nothing, if the message is malformed or cannot have
-// been sent by a member that follows the protocol; and a *ProposalDroppedError if it is a proposal that cannot be taken.
+// been sent by a member that follows the protocol; and a *ProposalDroppedError if it is a proposal that cannot be
+// taken.
 func (r *raft) step(m *pb.Message) error {
 	admitted, err := r.admit(m)
 	if err != nil || !admitted {

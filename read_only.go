@@ -168,8 +168,8 @@ func (r *raft) answerRead(req readRequest) {
 	})
 }
 
-// refuseRead reports a request lost. To a follower it is said without an entry: an older member takes any answer that holds
-// one for a confirmation.
+// refuseRead reports a request lost. To a follower it is said without an entry: an older member takes any answer
+// that holds one for a confirmation.
 func (r *raft) refuseRead(req readRequest) {
 	if req.from == None {
 		r.loseRead(req.context, ErrTooManyReads)

@@ -12,7 +12,8 @@ type SoftState struct {
 	RaftState StateType
 }
 
-// Ready is what is to be done: what to write, what to send, what to apply. The package documentation says in which order.
+// Ready is what is to be done: what to write, what to send, what to apply. The package documentation says in which
+// order.
 //
 // All slices and what they refer to may be kept, sent and read for ever by any goroutine: the library never writes to
 // them again, and neither may the caller. Fields that have nothing to say are empty.
@@ -51,8 +52,8 @@ type Ready struct {
 	// When a MsgSnap is not delivered, or is, call ReportSnapshot.
 	Messages []pb.Message
 
-	// MustSync reports whether Snapshot, Entries and HardState have to be durable. If not, only the commit index has changed,
-	// which may be lost, though not while a later write survives.
+	// MustSync reports whether Snapshot, Entries and HardState have to be durable. If not, only the commit index
+	// has changed, which may be lost, though not while a later write survives.
 	MustSync bool
 }
 

@@ -111,8 +111,8 @@ func (run *readyRun) check(id uint64, rd Ready) {
 	require.Equal(t, len(rd.Messages), cap(rd.Messages))
 }
 
-// checkUnheld requires that what leaves at once rests on nothing that is not durable: no message bears a term that is not,
-// and what was written is acknowledged only from the storage thread.
+// checkUnheld requires that what leaves at once rests on nothing that is not durable: no message bears a term that
+// is not, and what was written is acknowledged only from the storage thread.
 func (run *readyRun) checkUnheld(m *testMember, msgs []pb.Message) {
 	hs, _, _ := m.storage.InitialState()
 	for i := range msgs {

@@ -8,8 +8,8 @@ import (
 	pb "github.com/seed695671cb/raft/raftpb"
 )
 
-// A read waits for the answer of a member that is removed meanwhile. What the new configuration needs is there already, and
-// where nobody else is left no heartbeat will ever bring it: applying the change confirms the round.
+// A read waits for the answer of a member that is removed meanwhile. What the new configuration needs is there
+// already, and where nobody else is left no heartbeat will ever bring it: applying the change confirms the round.
 func TestReadIsConfirmedWhenTheMemberItWaitsForIsRemoved(t *testing.T) {
 	c := newVoters(t, 2)
 	c.elect(1)

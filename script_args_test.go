@@ -9,8 +9,8 @@ import (
 	pb "github.com/seed695671cb/raft/raftpb"
 )
 
-// The arguments of a script's command: words, each of which is taken by position or as a flag, and values of a name, as in
-// "propose 1 x n=3 quiet". What no one takes fails the test.
+// The arguments of a script's command: words, each of which is taken by position or as a flag, and values of a
+// name, as in "propose 1 x n=3 quiet". What no one takes fails the test.
 
 type scriptArgs struct {
 	s     *script

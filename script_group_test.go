@@ -99,8 +99,8 @@ func (s *script) remove(id uint64) {
 	s.c.ids = slices.DeleteFunc(s.c.ids, func(other uint64) bool { return other == id })
 }
 
-// cmdRestart starts a crashed member, or crashes a running one first: restart 1 [options]. Its application has kept what
-// it had applied.
+// cmdRestart starts a crashed member, or crashes a running one first: restart 1 [options]. Its application has kept
+// what it had applied.
 func (s *script) cmdRestart(a *scriptArgs) {
 	id := a.number("a member's ID")
 	if s.c.members[id] != nil {

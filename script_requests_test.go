@@ -57,8 +57,8 @@ func (s *script) cmdPropose(a *scriptArgs) {
 	}
 }
 
-// cmdChange proposes a membership change: change 1 v4 l5 [transition=auto|implicit|explicit]; change 1 leave; with form=v1, a
-// single change in the older form.
+// cmdChange proposes a membership change: change 1 v4 l5 [transition=auto|implicit|explicit]; change 1 leave; with
+// form=v1, a single change in the older form.
 func (s *script) cmdChange(a *scriptArgs) {
 	m := s.member(a)
 	form := a.value("form", "v2")
@@ -145,8 +145,8 @@ func (s *script) cmdReportSnapshot(a *scriptArgs) {
 // cmdReportsByHand says that delivered snapshots are reported by report-snapshot only: reports-by-hand on|off.
 func (s *script) cmdReportsByHand(a *scriptArgs) { s.c.reportsByHand = a.onOff() }
 
-// cmdStep gives a member a message made by hand: step 1 type=MsgAppResp from=2 term=2 index=3 [logterm=] [commit=] [hint=]
-// [vote=] [reject] [context=] [entries=(2/4,2/5)] [snapshot=2/9 voters=(1,2)].
+// cmdStep gives a member a message made by hand: step 1 type=MsgAppResp from=2 term=2 index=3 [logterm=] [commit=]
+// [hint=] [vote=] [reject] [context=] [entries=(2/4,2/5)] [snapshot=2/9 voters=(1,2)].
 func (s *script) cmdStep(a *scriptArgs) {
 	id := a.id()
 	t, given := a.messageType()
@@ -238,7 +238,8 @@ func (s *script) cmdStall(a *scriptArgs) { s.setStalled(a, true) }
 // cmdResume undoes stall: resume 1 [append|apply].
 func (s *script) cmdResume(a *scriptArgs) { s.setStalled(a, false) }
 
-// cmdAppendThread does so many pieces of the append thread's work, all of it unless a number is given: append-thread 1 [n].
+// cmdAppendThread does so many pieces of the append thread's work, all of it unless a number is given:
+// append-thread 1 [n].
 func (s *script) cmdAppendThread(a *scriptArgs) {
 	id := a.id()
 	m := s.c.members[id]
@@ -248,7 +249,8 @@ func (s *script) cmdAppendThread(a *scriptArgs) {
 	m.appendStalled = stalled
 }
 
-// cmdApplyThread does so many pieces of the apply thread's work, all of it unless a number is given: apply-thread 1 [n].
+// cmdApplyThread does so many pieces of the apply thread's work, all of it unless a number is given: apply-thread 1
+// [n].
 func (s *script) cmdApplyThread(a *scriptArgs) {
 	id := a.id()
 	m := s.c.members[id]

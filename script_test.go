@@ -11,15 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The scripts of testdata: each is a claim about the protocol, named by its file, that its output shows. A script is a
-// list of blocks. A block is one command or several, one a line, then "----", then what they print together: "ok" if
-// that is nothing. testdata/README.md lists the commands; commands returns them by name. A command or an argument that is
-// not known fails the test.
+// The scripts of testdata: each is a claim about the protocol, named by its file, that its output shows. A script
+// is a list of blocks. A block is one command or several, one a line, then "----", then what they print together:
+// "ok" if that is nothing. testdata/README.md lists the commands; commands returns them by name. A command or an
+// argument that is not known fails the test.
 //
-// Nothing happens but what a command says: "stabilize" lets all happen that can happen without time. Messages are printed
-// as they are delivered or lost. After every command, on all members together, it is checked that no term has two
-// leaders and that no index has two committed entries (Raft §5.2, §5.4.3), and after every call of a member the
-// predicates of invariants.go.
+// Nothing happens but what a command says: "stabilize" lets all happen that can happen without time. Messages are
+// printed as they are delivered or lost. After every command, on all members together, it is checked that no term
+// has two leaders and that no index has two committed entries (Raft §5.2, §5.4.3), and after every call of a member
+// the predicates of invariants.go.
 //
 // To accept the output of a script after having read it: go test -run TestScripts/<name> -rewrite
 

@@ -59,8 +59,9 @@ func TestVotesThatArriveBeforeAdvance(t *testing.T) {
 	require.Equal(t, StateLeader, rn.raft.state)
 }
 
-// Entry 2/2 is replaced by 3/2, and that by 2/2 again. When the first write of it is acknowledged, storage holds 3/2, or
-// is about to: the acknowledgement must not release the third write's entry, which is the same by its identity.
+// Entry 2/2 is replaced by 3/2, and that by 2/2 again. When the first write of it is acknowledged, storage holds
+// 3/2, or is about to: the acknowledgement must not release the third write's entry, which is the same by its
+// identity.
 func TestAcknowledgementOfAnEntryReplacedAndPutBack(t *testing.T) {
 	s := votersOf(t, 5)
 	cfg := testConfig(1, s)

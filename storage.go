@@ -36,9 +36,9 @@ var ErrSnapshotTemporarilyUnavailable = errors.New("snapshot is temporarily unav
 // Concurrency: a replica calls its Storage from one goroutine at a time. The application may write meanwhile from
 // another goroutine if the implementation is safe for that, as MemoryStorage is, and as AsyncStorageWrites needs.
 type Storage interface {
-	// InitialState returns the HardState last stored and the membership in force at Config.Applied: that at the end of
-	// the newest snapshot, if no change was applied since. Changes up to there are not handed out again. Both are zero for
-	// a replica that has never stored anything. It is called once, when a replica starts.
+	// InitialState returns the HardState last stored and the membership in force at Config.Applied: that at the end
+	// of the newest snapshot, if no change was applied since. Changes up to there are not handed out again. Both
+	// are zero for a replica that has never stored anything. It is called once, when a replica starts.
 	InitialState() (pb.HardState, pb.ConfState, error)
 
 	// FirstIndex returns the index of the first entry that Entries can return: one more than the last compacted

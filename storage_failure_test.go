@@ -32,7 +32,8 @@ func flakyMember(t *testing.T) (*cluster, *flakyDisk) {
 	return c, d
 }
 
-// Member 1 acknowledged 2/2 to 2/6, restarts, and one read of a term fails: a late append must not cut the acknowledged suffix.
+// Member 1 acknowledged 2/2 to 2/6, restarts, and one read of a term fails: a late append must not cut the
+// acknowledged suffix.
 func TestFailedReadDoesNotTruncateByAppend(t *testing.T) {
 	c, d := flakyMember(t)
 	d.at = 4

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The slow twin of termIndex: a plain list with the term of every index. Whatever is done to both, the index answers as the
-// list does wherever it claims to know (Raft §5.3).
+// The slow twin of termIndex: a plain list with the term of every index. Whatever is done to both, the index
+// answers as the list does wherever it claims to know (Raft §5.3).
 
 // termList holds the terms of the indexes from first on.
 type termList struct {

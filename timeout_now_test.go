@@ -8,7 +8,8 @@ import (
 	pb "github.com/seed695671cb/raft/raftpb"
 )
 
-// The order to campaign names the end of a log by its identity: a log that is as long and ends in another term is another.
+// The order to campaign names the end of a log by its identity: a log that is as long and ends in another term is
+// another.
 func TestOrderToCampaignIsForALogOfThatTerm(t *testing.T) {
 	c := newVoters(t, 3)
 	replies(c, appendFrom(2, 1, 3, at(1, 1), 1, at(2, 2)))

@@ -6,8 +6,8 @@ import (
 
 // Leadership transfer (thesis §3.10), and forgetting the leader.
 
-// handleTransferLeader begins to hand leadership to the member: no proposals are taken until it has the whole log, and is
-// told to campaign; if it has not taken over within an election timeout, the transfer is given up.
+// handleTransferLeader begins to hand leadership to the member: no proposals are taken until it has the whole log,
+// and is told to campaign; if it has not taken over within an election timeout, the transfer is given up.
 func (r *raft) handleTransferLeader(to uint64) {
 	l := r.leading
 	i := l.find(to)
@@ -37,8 +37,8 @@ func (r *raft) maybeSendTimeoutNow(i int) {
 	r.send(pb.Message{Type: pb.MsgTimeoutNow, To: r.leading.members[i].ID, Index: last.index, LogTerm: last.term})
 }
 
-// abortTransfer gives up the running transfer, if any. If the transferee was already told to campaign, an empty entry is
-// appended, so that the order comes too late should it still be on its way.
+// abortTransfer gives up the running transfer, if any. If the transferee was already told to campaign, an empty
+// entry is appended, so that the order comes too late should it still be on its way.
 func (r *raft) abortTransfer(why string) {
 	l := r.leading
 	if l.transferee == None {

@@ -38,8 +38,8 @@ type cursor struct {
 	key   uint64 // of the current field
 	err   error
 
-	// keep turns the bytes of a field, a part of in, into what the message holds. It returns an empty slice, not nil, for
-	// a field that is present and empty.
+	// keep turns the bytes of a field, a part of in, into what the message holds. It returns an empty slice, not
+	// nil, for a field that is present and empty.
 	keep func([]byte) []byte
 	// depth is how many messages this one is nested in as a response.
 	depth int

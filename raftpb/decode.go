@@ -36,11 +36,11 @@ func (m *Message) Unmarshal(dAtA []byte) error {
 	return c.err
 }
 
-// UnmarshalAlias is Unmarshal without copying: Context and the Data of entries and of the snapshot, those of responses
-// included, are parts of b. Whether it succeeds or not, b belongs to m from then on. Nobody may write to b, or use it
-// for something else, before the last of these fields is out of use, including copies of the Message or its entries that
-// somebody else keeps; and all of b stays in memory until then. Each field's capacity ends where the field does, so
-// that appending to one does not write to b.
+// UnmarshalAlias is Unmarshal without copying: Context and the Data of entries and of the snapshot, those of
+// responses included, are parts of b. Whether it succeeds or not, b belongs to m from then on. Nobody may write to
+// b, or use it for something else, before the last of these fields is out of use, including copies of the Message
+// or its entries that somebody else keeps; and all of b stays in memory until then. Each field's capacity ends
+// where the field does, so that appending to one does not write to b.
 func (m *Message) UnmarshalAlias(b []byte) error {
 	c := cursor{in: b, keep: slices.Clip[[]byte]}
 	c.message(m)

@@ -39,7 +39,8 @@ type client struct {
 	term   uint64
 	sent   int
 
-	// since is when a change was last finished, or the client began to wait, or somebody crashed or restarted something.
+	// since is when a change was last finished, or the client began to wait, or somebody crashed or restarted
+	// something.
 	since time.Time
 	// hopeless is set when there was no majority for too long. From then on nothing is waited for, until somebody does
 	// something about it.

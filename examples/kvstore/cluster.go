@@ -10,8 +10,8 @@ import (
 	"github.com/seed695671cb/raft"
 )
 
-// cluster is all machines: those that run, and those that have crashed, of which only the disk is left. It belongs to one
-// goroutine.
+// cluster is all machines: those that run, and those that have crashed, of which only the disk is left. It belongs
+// to one goroutine.
 type cluster struct {
 	net      *network
 	machines map[uint64]machine
@@ -62,8 +62,8 @@ func (c *cluster) install(id uint64, peers []raft.Peer) error {
 	return c.start(id)
 }
 
-// start starts a replica from its disk. What is on the disk goes on where it ended; only if there is nothing, because the
-// machine is new or crashed at once, does the replica begin the group with its peers.
+// start starts a replica from its disk. What is on the disk goes on where it ended; only if there is nothing,
+// because the machine is new or crashed at once, does the replica begin the group with its peers.
 func (c *cluster) start(id uint64) error {
 	m := c.machines[id]
 	last, err := m.disk.LastIndex()

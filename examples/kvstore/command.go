@@ -20,8 +20,8 @@ type command struct {
 // errNothing says that a line is blank or a comment.
 var errNothing = errors.New("nothing to do")
 
-// parse returns the command that the line holds, errNothing if it holds none, or an error that says what is wrong. Words
-// are separated by blanks; a value goes on to the end of the line, and may hold blanks itself.
+// parse returns the command that the line holds, errNothing if it holds none, or an error that says what is wrong.
+// Words are separated by blanks; a value goes on to the end of the line, and may hold blanks itself.
 func parse(text string) (command, error) {
 	text = strings.TrimSpace(text)
 	if text == "" || text[0] == '#' {

@@ -57,8 +57,8 @@ func (d *demo) close() {
 }
 
 // run runs all lines of the input, and reports whether all succeeded. Puts and dels are begun one after the other
-// without waiting for their ends; while too many are in flight, no more input is read. What reads, or changes the membership,
-// waits for what came before. Faults do not: they are to hit changes in flight.
+// without waiting for their ends; while too many are in flight, no more input is read. What reads, or changes the
+// membership, waits for what came before. Faults do not: they are to hit changes in flight.
 func (d *demo) run(input io.Reader) bool {
 	lines := make(chan line, 256)
 	go readLines(input, lines)
@@ -157,8 +157,8 @@ func (d *demo) executeInOrder(cmd command) (string, error) {
 	}
 }
 
-// report writes the outcomes that are certain, up to the first that is not. If the cluster has stalled, that is an error
-// for all that wait; the client goes on trying to make their changes.
+// report writes the outcomes that are certain, up to the first that is not. If the cluster has stalled, that is an
+// error for all that wait; the client goes on trying to make their changes.
 func (d *demo) report() {
 	n := 0
 	for n < len(d.outcomes) && d.settle(&d.outcomes[n]) {

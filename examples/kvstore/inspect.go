@@ -46,8 +46,8 @@ func (d *demo) statusOf(id uint64) string {
 	return text
 }
 
-// verify writes the status, and checks that the replicas which answer are in the same state. It cannot if not all changes
-// are made, because of err.
+// verify writes the status, and checks that the replicas which answer are in the same state. It cannot if not all
+// changes are made, because of err.
 func (d *demo) verify(err error) {
 	fmt.Fprintln(d.out, d.status())
 	if err != nil {

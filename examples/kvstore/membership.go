@@ -25,8 +25,8 @@ func (d *demo) change(cmd command) error {
 	return d.client.drain()
 }
 
-// add makes a new machine a member. It is started first: it may be needed for the new majority at once. The leader sends it
-// a snapshot, and the log from there.
+// add makes a new machine a member. It is started first: it may be needed for the new majority at once. The leader
+// sends it a snapshot, and the log from there.
 func (d *demo) add(cmd command) error {
 	members, err := d.members()
 	if err != nil {

@@ -157,7 +157,8 @@ func (r *replica) run() {
 }
 
 // handle does what a Ready says, in the order that it has to be done: what is written before it is sent cannot be
-// taken back by a crash, and what is committed may be applied. After an error nothing is certain, and the replica must end.
+// taken back by a crash, and what is committed may be applied. After an error nothing is certain, and the replica
+// must end.
 func (r *replica) handle(rd raft.Ready) error {
 	if err := r.write(rd); err != nil {
 		return fmt.Errorf("cannot write to disk: %w", err)

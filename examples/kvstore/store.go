@@ -20,8 +20,8 @@ type store struct {
 	pairs []pair
 	index map[string]int
 	// last is the number of the last change made. The client numbers its changes 1, 2, 3 and so on. When a leader
-	// crashes, the client cannot know what became of the changes that it had sent, and sends them again: the number tells
-	// what is new from what was made before.
+	// crashes, the client cannot know what became of the changes that it had sent, and sends them again: the number
+	// tells what is new from what was made before.
 	last uint64
 }
 

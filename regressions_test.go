@@ -10,8 +10,9 @@ import (
 
 // What was found by reading the code against the papers, kept as schedules.
 
-// A member holds two membership changes and has lost, in a crash, the commit index that it had not to sync. If it took the
-// first change for uncommitted it could be elected by a majority of a configuration that is two changes old.
+// A member holds two membership changes and has lost, in a crash, the commit index that it had not to sync. If it
+// took the first change for uncommitted it could be elected by a majority of a configuration that is two changes
+// old.
 func TestFoundARestartedMemberKnowsWhichChangesAreCommitted(t *testing.T) {
 	c := newVoters(t, 3)
 	c.add(4, pb.ConfState{})

@@ -8,8 +8,8 @@ import (
 	pb "github.com/seed695671cb/raft/raftpb"
 )
 
-// A candidate that learns, from a refusal, that a membership change in its log is committed asks a majority that may have
-// been abolished: it gives up (docs/INVARIANTS.md, R2).
+// A candidate that learns, from a refusal, that a membership change in its log is committed asks a majority that
+// may have been abolished: it gives up (docs/INVARIANTS.md, R2).
 func TestCandidateGivesUpWhenItLearnsOfACommittedChange(t *testing.T) {
 	for _, preVote := range []bool{false, true} {
 		c := newVoters(t, 3, func(cfg *Config) { cfg.PreVote = preVote })
@@ -44,8 +44,8 @@ func TestNoVoteInATermWhoseLeaderIsKnown(t *testing.T) {
 	require.Equal(t, None, c.raft(1).vote)
 }
 
-// A leader that is removed and added again, by two changes that the application let it append at once, counts itself only
-// for what is durable.
+// A leader that is removed and added again, by two changes that the application let it append at once, counts
+// itself only for what is durable.
 func TestLeaderAddedAgainCountsOnlyWhatIsDurable(t *testing.T) {
 	c := newVoters(t, 3, withAsync, func(cfg *Config) { cfg.DisableConfChangeValidation = true })
 	c.elect(1)

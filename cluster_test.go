@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSmoke(t *testing.T) {
+func TestClusterElectsReplicatesSnapshotsAndChanges(t *testing.T) {
 	for _, async := range []bool{false, true} {
 		t.Run(fmt.Sprintf("async=%t", async), func(t *testing.T) {
 			c := newVoters(t, 3, func(c *Config) { c.AsyncStorageWrites = async })
