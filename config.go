@@ -94,8 +94,9 @@ type Config struct {
 	// checks takes it, when it restarts, that the leader did.
 	DisableConfChangeValidation bool
 	// StepDownOnRemoval has a leader become a follower when it applies its own removal, or its demotion to learner.
-	// Otherwise it leads on, without counting itself and without taking proposals, until another member campaigns
-	// (Raft §6, thesis §4.2.2): the application is to see to that, by a transfer or by stopping it.
+	// Otherwise it leads on, without counting itself, until another member campaigns (Raft §6, thesis §4.2.2). Once
+	// removed it takes no proposals: the application is to see to it that another leads, by a transfer or by
+	// stopping it.
 	StepDownOnRemoval bool
 
 	// verify has the invariants checked after every call, as the build tag raftinvariants does for all members.
