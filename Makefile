@@ -25,7 +25,7 @@ cover: ## statement coverage of the core, profile in coverage.out
 fuzz: ## run every fuzz target for FUZZTIME
 	scripts/fuzz.sh $(FUZZTIME)
 
-generate: ## rewrite raftpb/raft.pb.go from raftpb/raft.proto (needs protoc)
+generate: ## rewrite raftpb/raft.pb.go and its twin in the tests from raftpb/raft.proto (needs protoc)
 	scripts/generate.sh
 
 bench: ## run the benchmarks of the root module
