@@ -51,18 +51,18 @@ func (r *raft) admitNewerTerm(m *pb.Message) bool {
 			return false
 		}
 		if m.Type == pb.MsgVote {
-			r.becomeFollower(m.Term, None)
+			r.adoptTerm(m.Term)
 		}
 	case pb.MsgPreVoteResp:
 		if !m.Reject {
 			// The grant is for the term that the pre-candidate would raise itself to.
 			return r.state == StatePreCandidate && m.Term == r.term+1
 		}
-		r.becomeFollower(m.Term, None)
+		r.adoptTerm(m.Term)
 	case pb.MsgApp, pb.MsgHeartbeat, pb.MsgSnap:
 		r.becomeFollower(m.Term, m.From)
 	default:
-		r.becomeFollower(m.Term, None)
+		r.adoptTerm(m.Term)
 	}
 	return true
 }

@@ -18,6 +18,18 @@ func (r *raft) becomeFollower(term, lead uint64) {
 	}
 }
 
+// adoptTerm enters a higher term of which somebody has told who does not lead it. A follower goes on waiting where it
+// was: only its leader's word, and a vote that it gives, begin its wait anew (Raft Fig. 2, rules for followers). Otherwise
+// a member that cannot win and asks often, because its clock is fast, would keep those that can from ever asking.
+func (r *raft) adoptTerm(term uint64) {
+	followed, start, timeout := r.state == StateFollower, r.clock.electionStart, r.clock.electionTimeout
+	r.becomeFollower(term, None)
+	if followed {
+		r.clock.electionStart, r.clock.electionTimeout = start, timeout
+		r.reschedule()
+	}
+}
+
 // becomePreCandidate begins a pre-vote. It changes neither term nor vote (thesis §9.6).
 func (r *raft) becomePreCandidate() {
 	r.leaveRole(r.term)
