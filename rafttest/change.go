@@ -1,0 +1,65 @@
+package rafttest
+
+import (
+	"errors"
+
+	"github.com/seed695671cb/raft"
+	"github.com/seed695671cb/raft/internal/choose"
+	pb "github.com/seed695671cb/raft/raftpb"
+)
+
+// A membership change is packed into a number, so that an action can hold it: the lowest two bits are the transition, the
+// next the form (1 for a single change in its old form), then for each change two bits of type and four of the ID, from
+// bit 8 on. No changes at all ask to leave a joint configuration.
+
+const (
+	changeOldForm = 1 << 2
+	changeFirst   = 8
+	changeBits    = 6
+)
+
+// packChange packs changes.
+func packChange(transition pb.ConfChangeTransition, oldForm bool, changes []pb.ConfChangeSingle) uint64 {
+	packed := uint64(transition)
+	if oldForm {
+		packed |= changeOldForm
+	}
+	for i, c := range changes {
+		packed |= (uint64(c.Type)&3 | c.NodeID<<2) << (changeFirst + changeBits*i)
+	}
+	return packed
+}
+
+// unpackChange returns the change that packChange packed.
+func unpackChange(packed uint64) pb.ConfChangeI {
+	var changes []pb.ConfChangeSingle
+	for rest := packed >> changeFirst; rest != 0; rest >>= changeBits {
+		changes = append(changes, pb.ConfChangeSingle{Type: pb.ConfChangeType(rest & 3), NodeID: rest >> 2 & 15})
+	}
+	if packed&changeOldForm != 0 && len(changes) == 1 {
+		return pb.ConfChange{Type: changes[0].Type, NodeID: changes[0].NodeID}
+	}
+	return pb.ConfChangeV2{Transition: pb.ConfChangeTransition(packed & 3), Changes: changes}
+}
+
+// chooseChange draws a change of up to three members with IDs up to highest.
+func chooseChange(src choose.Source, highest int) uint64 {
+	types := []pb.ConfChangeType{
+		pb.ConfChangeAddNode, pb.ConfChangeAddNode, pb.ConfChangeRemoveNode, pb.ConfChangeAddLearnerNode,
+	}
+	var changes []pb.ConfChangeSingle
+	for n := src.Choose(4); n > 0; n-- {
+		id := uint64(choose.Between(src, 1, highest))
+		changes = append(changes, pb.ConfChangeSingle{Type: choose.Pick(src, types), NodeID: id})
+	}
+	return packChange(pb.ConfChangeTransition(src.Choose(3)), choose.Chance(src, 500), changes)
+}
+
+// proposeChange proposes a membership change through m.
+func (g *group) proposeChange(m *Member, packed uint64) {
+	g.stats.Changes++
+	err := m.node.ProposeConfChange(unpackChange(packed))
+	if err != nil && !errors.Is(err, raft.ErrProposalDropped) {
+		g.fail("no panic, no refusal", []uint64{m.id}, "member %d refuses a membership change: %v", m.id, err)
+	}
+}

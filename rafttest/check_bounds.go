@@ -1,0 +1,80 @@
+package rafttest
+
+import (
+	"github.com/seed695671cb/raft"
+	pb "github.com/seed695671cb/raft/raftpb"
+)
+
+// Bounded memory: what awaits an answer stays within the limits of the configuration.
+
+// boundsInterval is the number of a member's events between two looks at a leader, which cost more than others.
+const boundsInterval = 64
+
+// biggestCommand is the size that a single proposal does not exceed.
+const biggestCommand = 4096
+
+func (g *group) checkBounds(m *Member) {
+	m.seen.events++
+	if m.seen.events%boundsInterval != 0 || m.seen.status.RaftState != raft.StateLeader {
+		return
+	}
+	for id, p := range m.node.Status().Progress {
+		if id == m.id {
+			continue
+		}
+		if n := p.Inflights.Count(); n > m.settings.MaxInflightMsgs {
+			g.fail("bounded memory", []uint64{m.id, id}, "leader %d has %d appends in flight to %d, the limit is %d", m.id, n, id,
+				m.settings.MaxInflightMsgs)
+		}
+		if p.Match >= p.Next {
+			g.fail("bounded memory", []uint64{m.id, id}, "leader %d: member %d matches up to %d, and is next sent %d", m.id, id, p.Match,
+				p.Next)
+		}
+	}
+}
+
+// checkAppendSize checks the size of an append.
+func (g *group) checkAppendSize(m *Member, msg *pb.Message) {
+	if len(msg.Entries) < 2 {
+		return
+	}
+	size := uint64(0)
+	for i := range msg.Entries {
+		size += uint64(msg.Entries[i].Size())
+	}
+	if size > m.settings.MaxSizePerMsg {
+		g.failSent("bounded memory", m, msg, "is to send at most so many bytes of entries at a time, and sends")
+	}
+}
+
+// checkUncommitted is called when a Ready has been taken: what a leader has appended in its term, and has neither seen
+// committed nor handed out to be applied, stays below the limit, or below a single proposal.
+func (g *group) checkUncommitted(m *Member, rd *raft.Ready) {
+	s := &m.seen
+	if s.ledSince == 0 {
+		s.uncommitted = 0
+		return
+	}
+	s.uncommitted += payloadOf(rd.Entries, s.ledSince)
+	s.uncommitted -= min(s.uncommitted, payloadOf(rd.CommittedEntries, s.ledSince))
+	if limit := m.settings.MaxUncommitted; limit > 0 && s.uncommitted > max(limit, biggestCommand) {
+		g.failReady(m, rd, "%d bytes are uncommitted, the limit is %d", s.uncommitted, limit)
+	}
+}
+
+// payloadOf returns the size of the data of the entries of a term.
+func payloadOf(ents []pb.Entry, term uint64) (size uint64) {
+	for i := range ents {
+		if ents[i].Term == term {
+			size += uint64(len(ents[i].Data))
+		}
+	}
+	return size
+}
+
+// checkPendingReads is called when a Ready has been taken: all answers that there are have been given.
+func (g *group) checkPendingReads(m *Member) {
+	if limit := m.settings.MaxPendingReads; limit > 0 && len(m.seen.reads) > limit {
+		g.fail("bounded memory", []uint64{m.id}, "member %d has %d reads pending, the limit is %d", m.id, len(m.seen.reads), limit)
+	}
+}

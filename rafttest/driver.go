@@ -1,0 +1,329 @@
+package rafttest
+
+import (
+	"github.com/seed695671cb/raft"
+	"github.com/seed695671cb/raft/internal/choose"
+	pb "github.com/seed695671cb/raft/raftpb"
+)
+
+// driver decides what happens in a run, and when. All that it decides comes from its source of choices.
+type driver struct {
+	g      *group
+	src    choose.Source
+	faults Faults
+	// calm is set while no faults happen.
+	calm bool
+	schedule
+	// generation numbers, for each member, the timers that count: a crash makes those before it void.
+	generation [maxMembers + 1]uint32
+	// waiting says for which kinds of work of a member a timer runs.
+	waiting [maxMembers + 1][workKinds]bool
+	// addedAt is the index at which a member was last added.
+	addedAt [maxMembers + 1]uint64
+	served  served
+}
+
+// The notes of actNote.
+const (
+	notePartition uint64 = iota
+	noteHeal
+	noteStorm
+	noteCalm
+	noteRecovered
+)
+
+// workKind is one of the things that go on at a member at the same time.
+type workKind = uint8
+
+const (
+	workReady    workKind = iota // the Ready loop
+	workDisk                     // the append thread
+	workApply                    // the apply thread
+	workAckDisk                  // acknowledgements of the append thread on their way
+	workAckApply                 // acknowledgements of the apply thread on their way
+	workKinds
+)
+
+// begin starts the clocks.
+func (d *driver) begin() {
+	for _, m := range d.g.members {
+		d.startClock(m)
+	}
+	for i := range d.g.opt.Clients {
+		d.after(d.src.Choose(20*tickTime), timer{kind: timerClient, ref: uint32(i), aux: clientNext})
+	}
+	d.after(d.src.Choose(5*tickTime), timer{kind: timerFault})
+}
+
+func (d *driver) startClock(m *Member) {
+	d.generation[m.id]++
+	d.waiting[m.id] = [workKinds]bool{}
+	d.after(1+d.src.Choose(tickTime), timer{kind: timerTick, ref: uint32(m.id), life: d.generation[m.id]})
+	d.wake(m)
+}
+
+// do does an action, and sees to what follows from it.
+func (d *driver) do(act action) bool {
+	if !d.g.do(act) {
+		return false
+	}
+	if m := d.g.byID[act.member]; m != nil && m.up() {
+		if act.kind == actStart || act.kind == actJoin {
+			d.startClock(m)
+		}
+		d.wake(m)
+	}
+	return true
+}
+
+// happen does what a timer is for.
+func (d *driver) happen(t *timer) {
+	switch t.kind {
+	case timerTick:
+		d.tick(t)
+	case timerPacket:
+		d.packet(int(t.ref))
+	case timerWork:
+		d.work(t)
+	case timerClient:
+		d.client(t)
+	case timerFault:
+		if !d.calm {
+			d.fault()
+		}
+	case timerStart:
+		d.join(uint64(t.ref))
+	case timerReport:
+		d.report(t)
+	}
+}
+
+// tick lets a member's clock tick.
+func (d *driver) tick(t *timer) {
+	m := d.g.byID[t.ref]
+	if t.life != d.generation[m.id] || !m.up() {
+		return
+	}
+	d.do(action{kind: actTick, member: uint8(m.id), a: 1})
+	delay := tickTime * m.settings.Pace / 1000
+	if !d.calm && !d.g.common.lease && choose.Chance(d.src, d.faults.ClockStop) {
+		delay *= 1 + d.src.Choose(30)
+	}
+	d.after(delay, timer{kind: timerTick, ref: t.ref, life: t.life})
+	if d.calm {
+		d.operate(m)
+	}
+}
+
+// onSent decides when a packet arrives.
+func (d *driver) onSent(slot int) {
+	delay := latencyTime/4 + choose.HeavyTail(d.src, latencyTime)
+	if !d.calm && choose.Chance(d.src, d.faults.Delay) {
+		delay += d.src.Choose(tickTime * 50)
+		if choose.Chance(d.src, 100) {
+			delay += d.src.Choose(tickTime * 2000)
+		}
+	}
+	d.after(delay, timer{kind: timerPacket, ref: uint32(slot)})
+}
+
+// packet delivers a packet, or loses or duplicates it.
+func (d *driver) packet(slot int) {
+	p := &d.g.network.slots[slot]
+	from, to, snap := p.from, p.msg.To, p.msg.Type == pb.MsgSnap
+	receiver := d.g.byID[to]
+	if !d.calm && choose.Chance(d.src, d.faults.Duplicate) {
+		d.do(action{kind: actDuplicate, member: uint8(to), packet: slot})
+	}
+	lost := receiver == nil || !receiver.up() || d.g.network.blocked(from, to) ||
+		!d.calm && choose.Chance(d.src, d.faults.Loss)
+	d.planReport(from, to, snap, lost)
+	kind := actDeliver
+	if lost {
+		kind = actLose
+	}
+	d.do(action{kind: kind, member: uint8(to), packet: slot})
+}
+
+// planReport decides what the sender of a message will be told of it. Of a snapshot it is told in any case, if not
+// always the truth.
+func (d *driver) planReport(from, to uint64, snap, lost bool) {
+	late := !d.calm && choose.Chance(d.src, d.faults.LateReports)
+	status := uint8(0)
+	switch {
+	case snap:
+		status = uint8(raft.SnapshotFinish)
+		if lost != (late && choose.Chance(d.src, 200)) {
+			status = uint8(raft.SnapshotFailure)
+		}
+	case !lost || !choose.Chance(d.src, 300):
+		return
+	}
+	delay := d.src.Choose(tickTime)
+	if late {
+		delay *= 20
+	}
+	d.after(delay, timer{kind: timerReport, ref: uint32(from<<8 | to), aux: status})
+}
+
+func (d *driver) report(t *timer) {
+	from, to := uint8(t.ref>>8), uint64(t.ref&0xff)
+	if t.aux == 0 {
+		d.do(action{kind: actUnreachable, member: from, a: to})
+		return
+	}
+	d.do(action{kind: actReport, member: from, a: to, b: uint64(t.aux)})
+}
+
+// onAdded is called when an application learns that a member was added that does not run.
+func (d *driver) onAdded(id, index uint64) {
+	d.addedAt[id] = index
+	d.after(1+d.src.Choose(10*tickTime), timer{kind: timerStart, ref: uint32(id)})
+}
+
+// join starts it.
+func (d *driver) join(id uint64) {
+	if m := d.g.byID[id]; m != nil && !m.wiped {
+		d.do(action{kind: actStart, member: uint8(id)})
+		return
+	}
+	seed := 1 + uint64(d.src.Choose(1<<30))
+	d.do(action{kind: actJoin, member: uint8(id), a: seed, b: d.addedAt[id]})
+}
+
+// wake sees to it that a member goes on with what it has to do.
+func (d *driver) wake(m *Member) {
+	if !m.up() {
+		return
+	}
+	waiting := &d.waiting[m.id]
+	if !waiting[workReady] && (m.ready.taken || m.may(stepTake)) {
+		d.plan(m, workReady)
+	}
+	if !m.settings.Async {
+		return
+	}
+	if !waiting[workDisk] && len(m.append.queue) > 0 {
+		d.plan(m, workDisk)
+	}
+	if !waiting[workApply] && len(m.apply.queue) > 0 {
+		d.plan(m, workApply)
+	}
+	for k := range m.acks {
+		if kind := workAckDisk + workKind(k); !waiting[kind] && len(m.acks[k]) > 0 {
+			d.plan(m, kind)
+		}
+	}
+}
+
+// plan decides when a member goes on with its work of a kind.
+func (d *driver) plan(m *Member, kind workKind) {
+	typical := workTime
+	if kind == workDisk || kind == workReady && m.ready.taken && m.ready.wrote && !m.ready.synced {
+		typical = diskTime
+	}
+	delay := 1 + choose.HeavyTail(d.src, typical)
+	if !d.calm && choose.Chance(d.src, d.faults.Stall) {
+		delay += d.src.Choose(1 + d.src.Choose(100*tickTime))
+	}
+	d.waiting[m.id][kind] = true
+	d.after(delay, timer{kind: timerWork, ref: uint32(m.id), aux: kind, life: d.generation[m.id]})
+}
+
+// work has a member go on with its work.
+func (d *driver) work(t *timer) {
+	m := d.g.byID[t.ref]
+	if t.life != d.generation[m.id] || !m.up() {
+		return
+	}
+	d.waiting[m.id][t.aux] = false
+	if d.src.Choose(4) < 2 && (t.aux == workDisk || t.aux == workReady && (m.ready.taken || !m.settings.Async)) {
+		d.do(action{kind: actFinish, member: uint8(m.id)})
+		return
+	}
+	var steps []step
+	switch t.aux {
+	case workReady:
+		steps = []step{stepTake, stepWrite, stepSync, stepSend, stepApply, stepAdvance}
+	case workDisk:
+		steps = []step{stepThreadWrite, stepThreadSync, stepThreadRespond}
+	case workApply:
+		steps = []step{stepThreadApply, stepThreadApplied}
+	default:
+		steps = []step{stepAckAppend + step(t.aux-workAckDisk)}
+	}
+	first := d.src.Choose(len(steps))
+	for i := range steps {
+		s := steps[(first+i)%len(steps)]
+		if d.do(action{kind: actWork, member: uint8(m.id), a: uint64(s)}) {
+			return
+		}
+	}
+	d.wake(m)
+}
+
+// likelyLeader returns the leader most of the time, otherwise m.
+func (d *driver) likelyLeader(m *Member) *Member {
+	if lead := d.g.leader(); lead != nil && choose.Chance(d.src, 750) {
+		return lead
+	}
+	return m
+}
+
+// client has a client ask for something, or be tired of waiting.
+func (d *driver) client(t *timer) {
+	g := d.g
+	i := uint64(t.ref)
+	c := &g.clients[i]
+	if c.busy {
+		if uint32(c.number) != t.life {
+			return
+		}
+		if m := g.byID[c.member]; c.read && m.up() && m.life == c.life && choose.Chance(d.src, 300) {
+			d.do(action{kind: actRead, member: uint8(m.id), a: i, b: uint64(c.register)})
+			d.clientTimer(t.ref)
+			return
+		}
+		d.do(action{kind: actGiveUp, a: i})
+	} else if t.aux != clientNext {
+		return
+	}
+	m := d.likelyLeader(choose.Pick(d.src, g.members))
+	if d.calm && choose.Chance(d.src, 500) {
+		m = choose.Pick(d.src, g.members)
+	}
+	register := uint64(d.src.Choose(maxRegisters))
+	if choose.Chance(d.src, 400) {
+		d.do(action{kind: actRead, member: uint8(m.id), a: i, b: register})
+	} else {
+		body := uint64(choose.HeavyTail(d.src, 40))
+		if g.opt.Command != nil {
+			body = uint64(d.src.Choose(1 << 30))
+		}
+		d.do(action{kind: actPropose, member: uint8(m.id), a: i, b: register | body<<8})
+	}
+	if !c.busy {
+		d.onClientDone(int(i))
+		return
+	}
+	d.clientTimer(t.ref)
+}
+
+// Why a client's timer runs.
+const (
+	clientTired = iota
+	clientNext
+)
+
+func (d *driver) clientTimer(i uint32) {
+	patience := 5*tickTime + choose.HeavyTail(d.src, 20*tickTime)
+	d.after(patience, timer{kind: timerClient, ref: i, aux: clientTired, life: uint32(d.g.clients[i].number)})
+}
+
+// onClientDone is called when a client has its answer.
+func (d *driver) onClientDone(i int) {
+	c := &d.g.clients[i]
+	d.served.note(c)
+	think := choose.HeavyTail(d.src, tickTime)
+	d.after(1+think, timer{kind: timerClient, ref: uint32(i), aux: clientNext, life: uint32(c.number)})
+}
