@@ -43,6 +43,10 @@ func (d *driver) calmDown() {
 			d.do(action{kind: actStart, member: uint8(m.id)})
 		}
 	}
+	for i := range g.opt.Clients {
+		d.do(action{kind: actGiveUp, a: uint64(i)})
+		d.clientTimer(i, d.thinking())
+	}
 	d.await("recover", func() bool { return d.recovered() })
 	d.do(action{kind: actNote, a: noteRecovered})
 	d.served = served{}

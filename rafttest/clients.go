@@ -83,12 +83,12 @@ func (g *group) clientApplied(m *Member, cmd *command, _ uint64) {
 	g.history = append(g.history, linear.Operation{
 		Client: cmd.client, Key: cmd.register, Write: true, Value: cmd.value(), Call: c.called, Return: g.event,
 	})
-	g.clientDone(cmd.client)
+	g.clientDone(cmd.client, true)
 }
 
-func (g *group) clientDone(i int) {
+func (g *group) clientDone(i int, answered bool) {
 	if g.driver != nil {
-		g.driver.onClientDone(i)
+		g.driver.onClientDone(i, answered)
 	}
 }
 
@@ -143,7 +143,7 @@ func (g *group) takeReads(m *Member, rd *raft.Ready) {
 		c := &g.clients[r.client]
 		if c.busy && c.read && c.number == r.number && !m.hasRead(r.client, r.number) {
 			c.busy = false
-			g.clientDone(r.client)
+			g.clientDone(r.client, false)
 		}
 	}
 	g.checkPendingReads(m)
@@ -197,7 +197,7 @@ func (g *group) finishReads(m *Member) {
 		g.history = append(g.history, linear.Operation{
 			Client: r.client, Key: c.register, Value: m.app.registers.values[c.register], Call: c.called, Return: g.event,
 		})
-		g.clientDone(r.client)
+		g.clientDone(r.client, true)
 	}
 	m.readyReads = kept
 }

@@ -20,7 +20,9 @@ type driver struct {
 	waiting [maxMembers + 1][workKinds]bool
 	// addedAt is the index at which a member was last added.
 	addedAt [maxMembers + 1]uint64
-	served  served
+	// newest numbers the timers of each client.
+	newest [maxClients]uint32
+	served served
 }
 
 // The notes of actNote.
@@ -50,7 +52,7 @@ func (d *driver) begin() {
 		d.startClock(m)
 	}
 	for i := range d.g.opt.Clients {
-		d.after(d.src.Choose(20*tickTime), timer{kind: timerClient, ref: uint32(i), aux: clientNext})
+		d.clientTimer(i, d.src.Choose(20*tickTime))
 	}
 	d.after(d.src.Choose(5*tickTime), timer{kind: timerFault})
 }
@@ -270,60 +272,68 @@ func (d *driver) likelyLeader(m *Member) *Member {
 	return m
 }
 
-// client has a client ask for something, or be tired of waiting.
+// client has a client ask for something, or be tired of waiting. Only its newest timer counts.
 func (d *driver) client(t *timer) {
 	g := d.g
-	i := uint64(t.ref)
+	i := int(t.ref)
+	if t.life != d.newest[i] {
+		return
+	}
 	c := &g.clients[i]
 	if c.busy {
-		if uint32(c.number) != t.life {
-			return
-		}
 		if m := g.byID[c.member]; c.read && m.up() && m.life == c.life && choose.Chance(d.src, 300) {
-			d.do(action{kind: actRead, member: uint8(m.id), a: i, b: uint64(c.register)})
-			d.clientTimer(t.ref)
+			d.do(action{kind: actRead, member: uint8(m.id), a: uint64(i), b: uint64(c.register)})
+			d.clientTimer(i, d.patience())
 			return
 		}
-		d.do(action{kind: actGiveUp, a: i})
-	} else if t.aux != clientNext {
-		return
+		d.do(action{kind: actGiveUp, a: uint64(i)})
 	}
 	m := d.likelyLeader(choose.Pick(d.src, g.members))
 	if d.calm && choose.Chance(d.src, 500) {
 		m = choose.Pick(d.src, g.members)
 	}
+	d.clientTimer(i, d.patience())
 	register := uint64(d.src.Choose(maxRegisters))
 	if choose.Chance(d.src, 400) {
-		d.do(action{kind: actRead, member: uint8(m.id), a: i, b: register})
-	} else {
-		body := uint64(choose.HeavyTail(d.src, 40))
-		if g.opt.Command != nil {
-			body = uint64(d.src.Choose(1 << 30))
-		}
-		d.do(action{kind: actPropose, member: uint8(m.id), a: i, b: register | body<<8})
-	}
-	if !c.busy {
-		d.onClientDone(int(i))
+		d.do(action{kind: actRead, member: uint8(m.id), a: uint64(i), b: register})
 		return
 	}
-	d.clientTimer(t.ref)
+	body := uint64(choose.HeavyTail(d.src, 40))
+	if g.opt.Command != nil {
+		body = uint64(d.src.Choose(1 << 30))
+	}
+	d.do(action{kind: actPropose, member: uint8(m.id), a: uint64(i), b: register | body<<8})
+	if !c.busy {
+		// The member is down, or refuses.
+		d.clientTimer(i, d.thinking())
+	}
 }
 
-// Why a client's timer runs.
-const (
-	clientTired = iota
-	clientNext
-)
-
-func (d *driver) clientTimer(i uint32) {
-	patience := 5*tickTime + choose.HeavyTail(d.src, 20*tickTime)
-	d.after(patience, timer{kind: timerClient, ref: i, aux: clientTired, life: uint32(d.g.clients[i].number)})
+// clientTimer says when a client does something next.
+func (d *driver) clientTimer(i, delay int) {
+	d.newest[i]++
+	d.after(1+delay, timer{kind: timerClient, ref: uint32(i), life: d.newest[i]})
 }
 
-// onClientDone is called when a client has its answer.
-func (d *driver) onClientDone(i int) {
-	c := &d.g.clients[i]
-	d.served.note(c)
-	think := choose.HeavyTail(d.src, tickTime)
-	d.after(1+think, timer{kind: timerClient, ref: uint32(i), aux: clientNext, life: uint32(c.number)})
+// patience is how long a client waits for an answer, thinking how long it takes to ask again.
+func (d *driver) patience() int {
+	if d.calm {
+		return (2 + d.src.Choose(20)) * tickTime
+	}
+	return 5*tickTime + choose.HeavyTail(d.src, 20*tickTime)
+}
+
+func (d *driver) thinking() int {
+	if d.calm {
+		return d.src.Choose(2 * tickTime)
+	}
+	return choose.HeavyTail(d.src, tickTime)
+}
+
+// onClientDone is called when a client has its answer, or is told that there will be none.
+func (d *driver) onClientDone(i int, answered bool) {
+	if answered {
+		d.served.note(&d.g.clients[i])
+	}
+	d.clientTimer(i, d.thinking())
 }

@@ -1,6 +1,8 @@
 package rafttest
 
 import (
+	"encoding/binary"
+
 	pb "github.com/seed695671cb/raft/raftpb"
 )
 
@@ -98,15 +100,22 @@ func mix(h, v uint64) uint64 {
 	return h ^ h>>29
 }
 
-// mixBytes takes in the length, the first bytes and a sample of the rest: what a command says is in the first.
+// mixed is how many bytes of a string mixBytes takes in whole: all that says anything is in them.
+const mixed = 64
+
+// mixBytes takes in the length, the first bytes, and of padding after that only a sample.
 func mixBytes(h uint64, b []byte) uint64 {
 	h = mix(h, uint64(len(b)))
-	n := min(len(b), commandSize)
-	for _, c := range b[:n] {
-		h = h*0x100000001b3 ^ uint64(c)
+	n := min(len(b), mixed)
+	for ; n >= 8; n -= 8 {
+		h = mix(h, binary.LittleEndian.Uint64(b))
+		b = b[8:]
 	}
-	for i := n; i < len(b); i += 16 {
-		h = h*0x100000001b3 ^ uint64(b[i])
+	for _, c := range b[:n] {
+		h = mix(h, uint64(c))
+	}
+	for i := n; i < len(b); i += mixed {
+		h = mix(h, uint64(b[i]))
 	}
 	return h
 }

@@ -14,15 +14,13 @@ const (
 type timerKind uint8
 
 const (
-	timerTick    timerKind = iota // a tick of the clock of member ref
-	timerPacket                   // the packet in slot ref arrives
-	timerWork                     // member ref goes on with its work of kind aux
-	timerClient                   // client ref does something
-	timerFault                    // something goes wrong, or well again
-	timerStart                    // member ref starts again
-	timerReport                   // report number ref is due
-	timerRequest                  // some application asks for something else than a command
-	timerStorm                    // faults begin, or end
+	timerTick   timerKind = iota // a tick of the clock of member ref
+	timerPacket                  // the packet in slot ref arrives
+	timerWork                    // member ref goes on with its work of kind aux
+	timerClient                  // client ref does something
+	timerFault                   // something goes wrong, or well again
+	timerStart                   // member ref, which was added, starts
+	timerReport                  // report number ref is due
 )
 
 // timer is something that will happen.

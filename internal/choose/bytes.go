@@ -65,3 +65,23 @@ func width(n int) int {
 		return 8
 	}
 }
+
+// Continued is choices from a byte string, and after its end from another source: for code that makes no progress
+// when every choice is 0.
+type Continued struct {
+	first *Bytes
+	rest  Source
+}
+
+// NewContinued returns the choices that data holds, followed by those of rest.
+func NewContinued(data []byte, rest Source) *Continued {
+	return &Continued{first: NewBytes(data), rest: rest}
+}
+
+// Choose returns a number in [0, n).
+func (c *Continued) Choose(n int) int {
+	if !c.first.Exhausted() {
+		return c.first.Choose(n)
+	}
+	return c.rest.Choose(n)
+}

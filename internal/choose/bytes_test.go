@@ -64,3 +64,14 @@ func TestEncodeFindsTheString(t *testing.T) {
 		require.Equal(t, len(data), b.Used())
 	}
 }
+
+func TestContinuedGoesOnWithTheOtherSource(t *testing.T) {
+	src := NewContinued([]byte{1, 0, 2}, NewSeeded(9))
+	want := NewSeeded(9)
+	for _, c := range []int{1, 0, 2} {
+		require.Equal(t, c, src.Choose(5))
+	}
+	for range 100 {
+		require.Equal(t, want.Choose(1000), src.Choose(1000))
+	}
+}
