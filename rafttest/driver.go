@@ -288,13 +288,13 @@ func (d *driver) client(t *timer) {
 		}
 		d.do(action{kind: actGiveUp, a: uint64(i)})
 	}
-	m := d.likelyLeader(choose.Pick(d.src, g.members))
+	m, read := d.likelyLeader(choose.Pick(d.src, g.members)), choose.Chance(d.src, 400)
 	if d.calm && choose.Chance(d.src, 500) {
-		m = choose.Pick(d.src, g.members)
+		m, read = d.notServed(), true
 	}
 	d.clientTimer(i, d.patience())
 	register := uint64(d.src.Choose(maxRegisters))
-	if choose.Chance(d.src, 400) {
+	if read {
 		d.do(action{kind: actRead, member: uint8(m.id), a: uint64(i), b: register})
 		return
 	}
@@ -309,13 +309,25 @@ func (d *driver) client(t *timer) {
 	}
 }
 
+// notServed returns a member that has not answered a read since the group recovered, if there is one.
+func (d *driver) notServed() *Member {
+	members := d.g.members
+	first := d.src.Choose(len(members))
+	for i := range members {
+		if m := members[(first+i)%len(members)]; m.up() && d.served.reads&(1<<m.id) == 0 {
+			return m
+		}
+	}
+	return members[first]
+}
+
 // clientTimer says when a client does something next.
 func (d *driver) clientTimer(i, delay int) {
 	d.newest[i]++
 	d.after(1+delay, timer{kind: timerClient, ref: uint32(i), life: d.newest[i]})
 }
 
-// patience is how long a client waits for an answer, thinking how long it takes to ask again.
+// patience is how long a client waits for an answer.
 func (d *driver) patience() int {
 	if d.calm {
 		return (2 + d.src.Choose(20)) * tickTime
@@ -323,9 +335,10 @@ func (d *driver) patience() int {
 	return 5*tickTime + choose.HeavyTail(d.src, 20*tickTime)
 }
 
+// thinking is short while faults last, and long afterwards: a member that is sent one entry at a time has to catch up.
 func (d *driver) thinking() int {
 	if d.calm {
-		return d.src.Choose(2 * tickTime)
+		return d.src.Choose(30 * tickTime)
 	}
 	return choose.HeavyTail(d.src, tickTime)
 }
