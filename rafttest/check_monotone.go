@@ -22,23 +22,10 @@ func (g *group) checkMonotone(m *Member, st *raft.BasicStatus) {
 	}
 }
 
-// checkStarted takes note of a member that has just started, and checks that it remembers what was durable.
+// checkStarted takes note of a member that has just started.
 func (g *group) checkStarted(m *Member) {
 	s := &m.seen
-	hs, _, err := m.disk.InitialState()
-	last, lastErr := m.disk.LastIndex()
-	if err != nil || lastErr != nil {
-		g.fail("storage", []uint64{m.id}, "member %d cannot read its disk: %v, %v", m.id, err, lastErr)
-	}
-	if hs != s.durableHard || last != s.durable.last() {
-		g.fail("storage", []uint64{m.id}, "the disk of member %d comes back with term %d, vote %d, commit %d and last index %d; what "+
-			"was durable is term %d, vote %d, commit %d, last index %d", m.id, hs.Term, hs.Vote, hs.Commit, last,
-			s.durableHard.Term, s.durableHard.Vote, s.durableHard.Commit, s.durable.last())
-	}
-	if term, err := m.disk.Term(last); err != nil || term != s.durable.lastID().term {
-		g.fail("storage", []uint64{m.id}, "the disk of member %d comes back with term %d at index %d (%v); that on disk was %d", m.id,
-			term, last, err, s.durable.lastID().term)
-	}
+	hs := s.durableHard
 	s.told.copyFrom(&s.durable)
 	st := m.node.BasicStatus()
 	if st.Term < hs.Term || st.Commit < hs.Commit || st.Applied != m.app.applied {

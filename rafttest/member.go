@@ -82,6 +82,7 @@ func (m *Member) start() {
 	m.acks = [2][]pb.Message{}
 	m.hasReady = false
 	m.outdated, m.snapshotBusy, m.supersededBy = false, false, 0
+	m.g.checkDisk(m)
 	m.reopenApplication()
 	cfg := m.settings.config()
 	cfg.ID, cfg.Storage = m.id, diskOf{Disk: m.disk, m: m}
