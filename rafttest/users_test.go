@@ -123,7 +123,7 @@ func TestAUsersDisk(t *testing.T) {
 			for seed := uint64(1); seed <= 10 && finds == ""; seed++ {
 				r := Run(Options{
 					Seed: seed, Events: 5000, Nodes: 3, NewDisk: func(uint64) Disk { return c.disk() },
-					Faults: func(f Faults) Faults { f.Crash = 200; return f },
+					Faults: func(Faults) Faults { return Faults{Crash: 200, Heal: 100} },
 				})
 				if r.Violation != nil {
 					finds = r.Violation.Property
