@@ -34,6 +34,7 @@ func (d *driver) calmDown() {
 	d.calm = true
 	d.do(action{kind: actNote, a: noteCalm})
 	g.network.heal()
+	d.hurry()
 	for _, m := range g.members {
 		switch {
 		case m.up():

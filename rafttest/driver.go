@@ -84,7 +84,9 @@ func (d *driver) happen(t *timer) {
 	case timerTick:
 		d.tick(t)
 	case timerPacket:
-		d.packet(int(t.ref))
+		if p := &d.g.network.slots[t.ref]; uint32(p.id) == t.life && p.timer == t.aux {
+			d.packet(int(t.ref))
+		}
 	case timerWork:
 		d.work(t)
 	case timerClient:
@@ -126,7 +128,23 @@ func (d *driver) onSent(slot int) {
 			delay += d.src.Choose(tickTime * 2000)
 		}
 	}
-	d.after(delay, timer{kind: timerPacket, ref: uint32(slot)})
+	d.arrive(slot, delay)
+}
+
+// arrive has a packet arrive after so much time. Only its newest timer counts.
+func (d *driver) arrive(slot, delay int) {
+	p := &d.g.network.slots[slot]
+	p.timer++
+	d.after(delay, timer{kind: timerPacket, ref: uint32(slot), aux: p.timer, life: uint32(p.id)})
+}
+
+// hurry has what was held up in the network arrive soon.
+func (d *driver) hurry() {
+	for slot := range d.g.network.slots {
+		if d.g.network.slots[slot].id != 0 {
+			d.arrive(slot, d.src.Choose(2*tickTime))
+		}
+	}
 }
 
 // packet delivers a packet, or loses or duplicates it.

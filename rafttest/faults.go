@@ -12,7 +12,9 @@ type Faults struct {
 	// ClockStop is of ticks that come late. It has no effect where leases rest on clocks.
 	ClockStop int
 
-	// The rest are weights: of what happens at moments a few ticks apart, these make up so much.
+	// Interval is the typical time, in thousandths of a tick, between two moments at which one of the following happens.
+	// Zero: a tick. The rest are weights: of what happens at these moments, they make up so much.
+	Interval int
 
 	// Crash is of a member, Torn of crashes that leave a part of what was being written.
 	Crash, Torn int
@@ -42,7 +44,8 @@ func ChooseFaults(src choose.Source) Faults {
 	}
 	return Faults{
 		Loss: some(200), Duplicate: some(100), Delay: some(60), Stall: some(20), ClockStop: some(10),
-		Crash: some(300), Torn: some(1000), Partition: some(300), Heal: 50 + some(300),
+		Interval: choose.Pick(src, []int{200, 500, 1000, 2000, 5000}),
+		Crash:    some(300), Torn: some(1000), Partition: some(300), Heal: 50 + some(300),
 		SnapshotBusy: some(60), LateReports: some(500), Wipe: some(300),
 		Churn: some(500), Transfer: some(150), Campaign: some(150), Compact: 100 + some(400),
 	}
@@ -51,7 +54,7 @@ func ChooseFaults(src choose.Source) Faults {
 // fault has something go wrong, or well again, or has an application try something.
 func (d *driver) fault() {
 	f := &d.faults
-	d.after(tickTime/4+choose.HeavyTail(d.src, 2*tickTime), timer{kind: timerFault})
+	d.after(1+choose.HeavyTail(d.src, d.interval()), timer{kind: timerFault})
 	m := choose.Pick(d.src, d.g.members)
 	if !m.up() {
 		if choose.Chance(d.src, 500) {
@@ -177,4 +180,12 @@ func (d *driver) removalIsKnown(lead, removed *Member) bool {
 		}
 	}
 	return true
+}
+
+// interval is the typical time between two moments at which something may go wrong.
+func (d *driver) interval() int {
+	if d.faults.Interval == 0 {
+		return tickTime
+	}
+	return d.faults.Interval * tickTime / 1000
 }

@@ -13,6 +13,8 @@ type packet struct {
 	from uint64
 	// digest is that of the message when it was sent: nobody may write to it since.
 	digest uint64
+	// timer numbers the timers of the packet: it arrives with the newest.
+	timer uint8
 	// id numbers the packets of a run; zero if the slot is free.
 	id uint64
 }

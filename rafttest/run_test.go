@@ -69,13 +69,13 @@ func TestReplayDoesTheSameAgain(t *testing.T) {
 
 // TestFaultsAreWhatTheyAreSaidToBe: without faults there are none.
 func TestFaultsAreWhatTheyAreSaidToBe(t *testing.T) {
-	quiet := func(Faults) Faults { return Faults{Heal: 100} }
+	quiet := func(Faults) Faults { return Faults{Heal: 100, Interval: 1000} }
 	r := Run(Options{Seed: 3, Nodes: 3, Events: 10000, Faults: quiet})
 	requireClean(t, &r)
 	require.Zero(t, r.Stats.Crashes)
 	require.Zero(t, r.Stats.Changes)
 	require.Zero(t, r.Stats.Snapshots)
-	crashes := func(Faults) Faults { return Faults{Crash: 500, Torn: 500} }
+	crashes := func(Faults) Faults { return Faults{Crash: 500, Torn: 500, Interval: 1000} }
 	r = Run(Options{Seed: 3, Nodes: 3, Events: 10000, Faults: crashes})
 	requireClean(t, &r)
 	require.Greater(t, r.Stats.Crashes, 10)

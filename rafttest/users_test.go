@@ -123,7 +123,7 @@ func TestAUsersDisk(t *testing.T) {
 			for seed := uint64(1); seed <= 10 && finds == ""; seed++ {
 				r := Run(Options{
 					Seed: seed, Events: 5000, Nodes: 3, NewDisk: func(uint64) Disk { return c.disk() },
-					Faults: func(Faults) Faults { return Faults{Crash: 200, Heal: 100} },
+					Faults: func(Faults) Faults { return Faults{Crash: 200, Heal: 100, Interval: 1000} },
 				})
 				if r.Violation != nil {
 					finds = r.Violation.Property

@@ -29,15 +29,15 @@ func parseFaults(list string) (func(rafttest.Faults) rafttest.Faults, error) {
 		name, text, _ := strings.Cut(item, "=")
 		value, err := strconv.Atoi(text)
 		field := faultField(name)
-		if err != nil || field < 0 || value < 0 || value > 1000 {
-			return nil, fmt.Errorf("-faults %q: want none, or one of %s, with a number from 0 to 1000", item,
+		if err != nil || field < 0 || value < 0 || value > 100000 {
+			return nil, fmt.Errorf("-faults %q: want none, or one of %s, with a number of at most 100000", item,
 				strings.Join(faultNames(), ", "))
 		}
 		changes = append(changes, change{field: field, value: value})
 	}
 	return func(f rafttest.Faults) rafttest.Faults {
 		if none {
-			f = rafttest.Faults{Heal: 100}
+			f = rafttest.Faults{Heal: 100, Interval: 1000}
 		}
 		v := reflect.ValueOf(&f).Elem()
 		for _, c := range changes {
