@@ -85,13 +85,37 @@ func (s *script) fill(disk *testDisk, terms []uint64, hs pb.HardState) {
 	}
 }
 
-// cmdCrash stops a member, which loses what it has not written. What it has sent is still on its way.
+// cmdCrash stops a member, which loses what it has not written: crash 1 [torn=2]. What it has sent is still on its way.
+// torn is how many steps of the oldest write of its append thread have been made: the snapshot, each entry, the hard
+// state.
 func (s *script) cmdCrash(a *scriptArgs) {
 	id := a.id()
 	m := s.c.members[id]
 	m.cfg.Applied = m.rn.raft.log.applied
+	if torn, ok := a.valueNumber("torn"); ok {
+		s.tear(m, int(torn))
+	}
 	s.down[id] = m
 	s.remove(id)
+}
+
+// tear writes the first steps of the oldest write.
+func (s *script) tear(m *testMember, steps int) {
+	if len(m.appendQueue) == 0 {
+		s.fatalf("there is no write to be torn")
+	}
+	msg := m.appendQueue[0]
+	var snap pb.Snapshot
+	if msg.Snapshot != nil && steps > 0 {
+		snap = *msg.Snapshot
+		steps--
+	}
+	ents := msg.Entries[:min(steps, len(msg.Entries))]
+	var hs pb.HardState
+	if steps > len(msg.Entries) {
+		hs = pb.HardState{Term: msg.Term, Vote: msg.Vote, Commit: msg.Commit}
+	}
+	s.c.write(m, hs, ents, snap)
 }
 
 func (s *script) remove(id uint64) {

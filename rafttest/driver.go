@@ -282,10 +282,24 @@ func (d *driver) work(t *timer) {
 	d.wake(m)
 }
 
-// likelyLeader returns the leader most of the time, otherwise m.
+// likelyLeader returns one of those who take themselves for the leader most of the time, otherwise m: it is the old
+// leaders that give stale answers.
 func (d *driver) likelyLeader(m *Member) *Member {
-	if lead := d.g.leader(); lead != nil && choose.Chance(d.src, 750) {
-		return lead
+	if choose.Chance(d.src, 250) {
+		return m
+	}
+	if d.calm {
+		if lead := d.g.leader(); lead != nil {
+			return lead
+		}
+		return m
+	}
+	first := d.src.Choose(len(d.g.members))
+	for i := range d.g.members {
+		other := d.g.members[(first+i)%len(d.g.members)]
+		if other.up() && other.seen.status.RaftState == raft.StateLeader {
+			return other
+		}
 	}
 	return m
 }

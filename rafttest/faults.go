@@ -81,7 +81,7 @@ func (d *driver) fault() {
 	case 5:
 		d.do(action{kind: actChange, member: uint8(d.likelyLeader(m).id), a: chooseChange(d.src, d.g.highestID())})
 	case 6:
-		d.do(action{kind: actTransfer, member: uint8(m.id), a: choose.Pick(d.src, d.g.members).id})
+		d.transfer(m)
 	case 7:
 		d.campaign(m)
 	case 8:
@@ -118,11 +118,35 @@ func (d *driver) campaign(m *Member) {
 	}
 }
 
+// transfer has leadership handed on. Sometimes the old leader then hears of nothing for a while: it still takes itself for
+// the leader when the new one is elected.
+func (d *driver) transfer(m *Member) {
+	lead := d.likelyLeader(m)
+	d.do(action{kind: actTransfer, member: uint8(lead.id), a: choose.Pick(d.src, d.g.members).id})
+	if d.faults.Partition == 0 || !choose.Chance(d.src, 300) {
+		return
+	}
+	d.g.network.heal()
+	for id := range d.g.network.cut {
+		d.g.network.cut[id] |= 1 << lead.id
+	}
+	d.do(action{kind: actNote, a: notePartition, b: cutIncoming<<8 | lead.id})
+}
+
+// The kinds of partitions.
+const (
+	cutAlone uint64 = iota
+	cutOneWay
+	cutHalves
+	cutBridge
+	cutIncoming
+)
+
 // partition breaks links.
 func (d *driver) partition() {
 	g := d.g
 	g.network.heal()
-	kind, one := d.src.Choose(4), choose.Pick(d.src, g.members).id
+	kind, one := uint64(d.src.Choose(4)), choose.Pick(d.src, g.members).id
 	if lead := g.leader(); lead != nil && choose.Chance(d.src, 500) {
 		one = lead.id
 	}
@@ -132,15 +156,15 @@ func (d *driver) partition() {
 	}
 	for a := uint64(1); a <= maxMembers; a++ {
 		for b := uint64(1); b <= maxMembers; b++ {
-			alone := kind == 0 && (a == one) != (b == one)
-			oneWay := kind == 1 && side[a] == 0 && side[b] == 1
-			halves := kind >= 2 && side[a] != side[b] && !(kind == 3 && (a == one || b == one))
+			alone := kind == cutAlone && (a == one) != (b == one)
+			oneWay := kind == cutOneWay && side[a] == 0 && side[b] == 1
+			halves := kind >= cutHalves && side[a] != side[b] && !(kind == cutBridge && (a == one || b == one))
 			if alone || oneWay || halves {
 				g.network.cut[a] |= 1 << b
 			}
 		}
 	}
-	d.do(action{kind: actNote, a: notePartition, b: uint64(kind)<<8 | one})
+	d.do(action{kind: actNote, a: notePartition, b: kind<<8 | one})
 }
 
 func (d *driver) heal() {

@@ -124,11 +124,10 @@ func (n notation) text() string {
 func (n notation) note() string {
 	switch n.act.a {
 	case notePartition:
-		kind := []string{"%d is cut off", "links in one direction are down", "two halves", "two halves, with %d as a bridge"}[n.act.b>>8]
-		if kind == "links in one direction are down" || kind == "two halves" {
-			return "partition: " + kind
-		}
-		return fmt.Sprintf("partition: "+kind, n.act.b&0xff)
+		return "partition: " + fmt.Sprintf([...]string{
+			cutAlone: "%d is cut off", cutOneWay: "links in one direction are down%.0d", cutHalves: "two halves%.0d",
+			cutBridge: "two halves, with %d as a bridge", cutIncoming: "nothing reaches %d",
+		}[n.act.b>>8], n.act.b&0xff)
 	case noteHeal:
 		return "the network heals"
 	case noteCalm:

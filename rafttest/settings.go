@@ -139,7 +139,7 @@ func (gs *groupSettings) fresh(src choose.Source) Settings {
 func (gs *groupSettings) choosePace(src choose.Source) int {
 	switch {
 	case gs.lease:
-		return choose.Between(src, 970, 1030)
+		return choose.Between(src, 955, 1045)
 	case choose.Chance(src, 100):
 		return choose.Between(src, 400, 2000)
 	default:
