@@ -162,13 +162,19 @@ func (g *group) movePacket(m *Member, act *action) {
 	p := g.network.take(act.packet)
 	g.checkIntact(&p)
 	if act.kind == actDeliver && m != nil && m.up() {
+		undisturbed := !m.mayDisturb(&p.msg)
 		m.stepMessage(&p.msg)
+		m.noteContact(p.from, &p.msg)
+		if undisturbed {
+			g.checkUndisturbed(m, &p.msg)
+		}
 	}
 }
 
 // tick lets time pass at a member. One in a new life that is not yet as far as where it was added again goes through
 // configurations of long ago, in which it might win an election: its application lets no time pass.
 func (g *group) tick(m *Member, n uint64) {
+	m.seen.contact.now += n
 	switch {
 	case m.app.applied < m.quietTo:
 		m.node.TickQuiesced()
@@ -225,6 +231,7 @@ func (g *group) wipe(m *Member) {
 func (g *group) checkMember(m *Member) {
 	st := m.node.BasicStatus()
 	old := &m.seen.status
+	g.checkContact(m)
 	if st == *old {
 		g.checkBounds(m)
 		return
@@ -235,6 +242,7 @@ func (g *group) checkMember(m *Member) {
 	m.seen.status = st
 	if elected {
 		g.stats.Elections++
+		m.seen.contact.since = m.seen.contact.now
 		g.checkElectionSafety(m, &st)
 		g.checkLeaderCompleteness(m, &st)
 	}

@@ -36,6 +36,6 @@ func (g *group) checkStarted(m *Member) {
 	s.readyHard = hs
 	s.readyHard.Commit = st.Commit // what recovery finds is not handed out
 	s.ledSince, s.handed, s.uncommitted = 0, m.app.applied, 0
-	s.reads = s.reads[:0]
+	s.reads, s.contact = s.reads[:0], contact{}
 	g.checkState(m)
 }

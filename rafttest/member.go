@@ -64,6 +64,7 @@ type seen struct {
 	// uncommitted is the payload of the entries of the term being led that were handed out to be written and not yet to be
 	// applied.
 	uncommitted uint64
+	contact     contact
 	// reads are the requests not yet answered, by context, oldest first.
 	reads []pendingRead
 	// events counts events, for checks that are made now and then.

@@ -255,6 +255,7 @@ func (m *Member) applyChange(e *pb.Entry) {
 		m.outdated = true
 	}
 	m.app.membership = *m.node.ApplyConfChange(change)
+	m.seen.contact.since = m.seen.contact.now
 	m.g.checkMembership(m)
 	m.g.membershipApplied(m)
 }
