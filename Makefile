@@ -1,8 +1,11 @@
 # Every target works from a fresh clone. FUZZTIME is how long make fuzz spends on each target.
 FUZZTIME ?= 10s
+# SEEDS and EVENTS are how much make sim runs.
+SEEDS ?= 600
+EVENTS ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help test demo lint cover fuzz generate bench fmt
+.PHONY: help test demo sim model mutants lint cover fuzz generate bench fmt
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\): ## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -15,6 +18,15 @@ test: ## vet every module and run its tests under the race detector
 
 demo: ## run the key-value store on its sample script
 	cd examples/kvstore && go run . demo < testdata/demo.txt
+
+sim: ## run SEEDS simulated groups of 3, 5 and 7 members, EVENTS events each
+	go run ./rafttest/cmd/raftsim -seeds $(SEEDS) -events $(EVENTS) -nodes 3,5,7
+
+model: ## explore every behaviour of small groups within the short bounds
+	go run ./rafttest/cmd/raftmodel -bounds short
+
+mutants: ## check that every mutant is still caught by the cheapest of what has caught it
+	go run ./internal/mutants/cmd/mutants verify -quick
 
 lint: ## gofmt, go vet, staticcheck, structural rules
 	scripts/lint.sh

@@ -39,7 +39,7 @@ const (
 type action struct {
 	kind   actionKind
 	member uint8
-	// packet is the slot of the packet concerned; in a record, a is its digest.
+	// packet is the slot of the packet concerned; in a record, a is its digest, and b says what it is like.
 	packet int
 	a, b   uint64
 }

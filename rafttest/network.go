@@ -2,6 +2,7 @@ package rafttest
 
 import (
 	"encoding/binary"
+	"slices"
 
 	pb "github.com/seed695671cb/raft/raftpb"
 )
@@ -59,6 +60,45 @@ func (n *network) find(digest uint64) (slot int, ok bool) {
 		}
 	}
 	return slot, ok
+}
+
+// likeness says what kind of packet that in the slot is, and how many older ones of the kind are on their way.
+func (n *network) likeness(slot int) uint64 {
+	p := &n.slots[slot]
+	kind := p.kind()
+	older := uint64(0)
+	for i := range n.slots {
+		if o := &n.slots[i]; o.id != 0 && o.id < p.id && o.kind() == kind {
+			older++
+		}
+	}
+	return kind<<32 | older
+}
+
+// kind is made of sender, receiver and type.
+func (p *packet) kind() uint64 {
+	reject := uint64(0)
+	if p.msg.Reject {
+		reject = 1
+	}
+	return uint64(p.msg.Type)<<9 | p.from<<5 | p.msg.To<<1 | reject
+}
+
+// findLike returns the slot of a packet of the kind, with as many older ones, or as many as there are; ok is false if there
+// is none.
+func (n *network) findLike(likeness uint64) (slot int, ok bool) {
+	kind, older := likeness>>32, likeness&0xffffffff
+	var ids []uint64
+	for i := range n.slots {
+		if p := &n.slots[i]; p.id != 0 && p.kind() == kind {
+			ids = append(ids, p.id<<20|uint64(i))
+		}
+	}
+	if len(ids) == 0 {
+		return 0, false
+	}
+	slices.Sort(ids)
+	return int(ids[min(older, uint64(len(ids)-1))] & (1<<20 - 1)), true
 }
 
 // blocked reports whether the link is down.

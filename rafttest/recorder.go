@@ -57,7 +57,7 @@ func (r *recorder) begin(g *group, m *Member, act *action) {
 	}
 	if act.kind == actDeliver || act.kind == actLose || act.kind == actDuplicate {
 		p := &g.network.slots[act.packet]
-		kept.a = p.digest
+		kept.a, kept.b = p.digest, g.network.likeness(act.packet)
 		r.now.Packet = p.id
 		r.now.Text = raft.DescribeMessage(p.msg, describeCommand)
 	}

@@ -9,7 +9,8 @@ import (
 // possible any more are left out.
 
 // replay does the actions, and returns what it found. Packets are known by what they say: two that are equal may
-// stand for each other.
+// stand for each other. Where nothing says the same any more, because something before it is missing, the packet in the
+// same place among those of its kind stands for it.
 func (r *Result) replay(actions []action, rec *recorder) (g *group, found *trace.Violation) {
 	g = &group{opt: r.Options, runSeed: r.setup.runSeed, common: r.setup.common, hash: trace.NewHash(), recorder: rec}
 	found = guard(func() {
@@ -29,6 +30,9 @@ func (r *Result) replay(actions []action, rec *recorder) (g *group, found *trace
 func (g *group) redo(act action) {
 	if act.kind == actDeliver || act.kind == actLose || act.kind == actDuplicate {
 		slot, ok := g.network.find(act.a)
+		if !ok {
+			slot, ok = g.network.findLike(act.b)
+		}
 		if !ok {
 			return
 		}

@@ -222,6 +222,8 @@ func (m *Member) applyEntries(ents []pb.Entry) {
 		}
 		m.g.checkApply(m, e)
 		m.app.applied = e.Index
+		// A snapshot that the log held already replaces nothing: then the entries up to it are applied one by one.
+		m.outdated = m.outdated && e.Index < m.supersededBy
 		if e.Type == pb.EntryNormal {
 			m.applyCommand(e)
 		} else {
