@@ -2,6 +2,7 @@ package rafttest
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/seed695671cb/raft"
 	pb "github.com/seed695671cb/raft/raftpb"
@@ -144,7 +145,8 @@ func (g *group) describe() []string {
 			continue
 		}
 		lines = append(lines, fmt.Sprintf("member %d: applied %d, log %d to %d, queues %d and %d, reads %d: %s", m.id, m.app.applied,
-			m.seen.told.first+1, m.seen.told.last(), len(m.append.queue), len(m.apply.queue), len(m.seen.reads), m.node.Status()))
+			m.seen.told.first+1, m.seen.told.last(), len(m.append.queue), len(m.apply.queue), len(m.seen.reads),
+			strings.ReplaceAll(m.node.Status().String(), "\n", "; ")))
 	}
 	return lines
 }

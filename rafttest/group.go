@@ -52,6 +52,14 @@ func (g *group) failWith(property string, members []uint64, evidence []string, f
 	}})
 }
 
+// explain adds to what was found how all members stand, unless there is evidence of another kind.
+func (g *group) explain(found *trace.Violation) *trace.Violation {
+	if found != nil && len(found.Evidence) == 0 {
+		_ = guard(func() { found.Evidence = g.describe() })
+	}
+	return found
+}
+
 // guard calls f, and returns what a check found, or what panicked.
 func guard(f func()) (found *trace.Violation) {
 	defer func() {

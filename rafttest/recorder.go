@@ -98,7 +98,7 @@ func (r *recorder) finish(g *group, title string, found *trace.Violation) {
 	}
 	if n := len(r.trace.Events); found != nil && int(g.event) > n && r.now.Kind != "" {
 		// The check that failed did so in the middle of an event.
-		r.trace.Events = append(r.trace.Events, r.now)
+		r.end(g.byID[r.now.Member])
 	}
 }
 

@@ -23,7 +23,7 @@ func (r *Result) replay(actions []action, rec *recorder) (g *group, found *trace
 		}
 		g.checkHistory()
 	})
-	return g, found
+	return g, g.explain(found)
 }
 
 // redo does a recorded action if it is possible.

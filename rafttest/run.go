@@ -125,6 +125,7 @@ func run(o Options, src choose.Source, rec *recorder) Result {
 		d.run(uint64(o.Events), uint64(o.StormEvents))
 		g.checkHistory()
 	})
+	found = g.explain(found)
 	result := Result{Options: o, Events: g.event, Hash: uint64(g.hash), Stats: g.stats, Violation: found, setup: s}
 	if rec != nil {
 		result.Trace, result.actions = rec.trace, rec.actions
