@@ -2,6 +2,8 @@ package mutants
 
 import (
 	"context"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -120,11 +122,35 @@ func TestABenchBuildsTheCoreWithTheMutant(t *testing.T) {
 		b, err := newBench(abs, &m, time.Minute)
 		require.NoError(t, err)
 		defer b.close()
-		err = b.goCommand(context.Background(), "build", "./quorum")
+		err = b.goCommand(context.Background(), b.overlay, "build", "./quorum")
 		if tc.want == "" {
 			require.NoError(t, err)
 			continue
 		}
 		require.ErrorContains(t, err, tc.want)
 	}
+}
+
+// TestTheScriptsAreBuiltAlone makes sure that the test of the scripts needs no other files than buildScripts keeps, and
+// catches a mutant with it.
+func TestTheScriptsAreBuiltAlone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it compiles the root package")
+	}
+	all := load(t)
+	i := slices.IndexFunc(all, func(m Mutant) bool { return m.Name == "commit-older-term-by-count" })
+	b, err := newBench(absoluteRoot(t), &all[i], time.Minute)
+	require.NoError(t, err)
+	defer b.close()
+	o, err := runScripts(context.Background(), b)
+	require.NoError(t, err)
+	require.True(t, o.Caught, "%+v", o)
+	listed, err := runLimited(context.Background(), b.root, time.Minute, filepath.Join(b.dir, "root.test"), "-test.list=.")
+	require.NoError(t, err)
+	require.Equal(t, "TestScripts\n", listed.stdout)
+	again, err := runScript(context.Background(), b, o.By)
+	require.NoError(t, err)
+	require.True(t, again)
+	_, err = runScript(context.Background(), b, "no_such_script")
+	require.ErrorContains(t, err, "there is no script no_such_script any more")
 }

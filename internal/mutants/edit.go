@@ -56,9 +56,9 @@ func (e *Edit) apply(text string) (string, error) {
 	}
 }
 
-// writeOverlay writes the changed files into dir, and with them the file for the go command's flag -overlay, whose path
-// it returns. The root must be an absolute path.
-func writeOverlay(dir, root string, changed map[string]string) (string, error) {
+// writeOverlay writes the changed files into dir, and with them a file of the given name for the go command's flag
+// -overlay, whose path it returns. The files without are left out of what is built. The root must be an absolute path.
+func writeOverlay(dir, name, root string, changed map[string]string, without []string) (string, error) {
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
 	for file, text := range changed {
 		replacement := filepath.Join(dir, strings.ReplaceAll(file, "/", "_"))
@@ -67,10 +67,13 @@ func writeOverlay(dir, root string, changed map[string]string) (string, error) {
 		}
 		overlay.Replace[filepath.Join(root, filepath.FromSlash(file))] = replacement
 	}
+	for _, file := range without {
+		overlay.Replace[filepath.Join(root, filepath.FromSlash(file))] = ""
+	}
 	data, err := json.Marshal(overlay)
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "overlay.json")
+	path := filepath.Join(dir, name)
 	return path, os.WriteFile(path, data, 0o600)
 }

@@ -56,13 +56,17 @@ func TestApplyWantsEachEditToFitOnce(t *testing.T) {
 
 func TestOverlay(t *testing.T) {
 	dir := t.TempDir()
-	path, err := writeOverlay(dir, filepath.FromSlash("/m"), map[string]string{"a.go": "A", "d/a.go": "B"})
+	changed := map[string]string{"a.go": "A", "d/a.go": "B"}
+	path, err := writeOverlay(dir, "o.json", filepath.FromSlash("/m"), changed, []string{"c_test.go"})
 	require.NoError(t, err)
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
 	var overlay struct{ Replace map[string]string }
 	require.NoError(t, json.Unmarshal(data, &overlay))
-	require.Len(t, overlay.Replace, 2)
+	require.Len(t, overlay.Replace, 3)
+	left, out := overlay.Replace[filepath.FromSlash("/m/c_test.go")]
+	require.True(t, out)
+	require.Empty(t, left)
 	for file, want := range map[string]string{"/m/a.go": "A", "/m/d/a.go": "B"} {
 		text, err := os.ReadFile(overlay.Replace[filepath.FromSlash(file)])
 		require.NoError(t, err)

@@ -19,7 +19,7 @@ const hangs = "20s"
 // runScripts runs every script against the mutant. A script in which the mutant panics ends the others too; they are
 // run again without it, and so after the first script that hangs.
 func runScripts(ctx context.Context, b *bench) (Outcome, error) {
-	program, err := b.buildTests(ctx)
+	program, err := b.buildScripts(ctx)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -66,7 +66,7 @@ func scriptOutcome(failed []string, hung string, all int) Outcome {
 
 // runScript runs one script against the mutant, and reports whether it fails.
 func runScript(ctx context.Context, b *bench, name string) (bool, error) {
-	program, err := b.buildTests(ctx)
+	program, err := b.buildScripts(ctx)
 	if err != nil {
 		return false, err
 	}
