@@ -9,7 +9,7 @@ import (
 )
 
 // Raft Fig. 3: the five properties that hold at all times, each by the shortest schedule in which a member that
-// broke its part of the protocol would break it. The simulation (chaos_test.go) and the random runs of
+// broke its part of the protocol would break it. The simulation (package rafttest) and the random runs of
 // paper_safety_test.go check them over schedules nobody thought of. Log Matching has its own, in
 // paper_replication_test.go.
 

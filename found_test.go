@@ -26,7 +26,7 @@ func entriesOf(ids ...entryID) []pb.Entry {
 
 // A second snapshot arrives while the first is still being written. Nothing was being applied, so that nothing has to
 // be waited for: entries after the second are applied.
-func TestChaosFound_SecondSnapshotBeforeTheFirstIsStored(t *testing.T) {
+func TestFound_SecondSnapshotBeforeTheFirstIsStored(t *testing.T) {
 	c := newVoters(t, 3)
 	m := c.members[1]
 	require.NoError(t, m.rn.Step(snapMessage(2, 1, 2, 20, 1, 2, 3)))
@@ -45,7 +45,7 @@ func TestChaosFound_SecondSnapshotBeforeTheFirstIsStored(t *testing.T) {
 
 // Entries are handed out to be written, replaced by other ones, and replaced again by the very same. The
 // acknowledgement of the first write does not stand for the last: between the two, the disk holds the others.
-func TestChaosFound_AcknowledgementOfEntriesThatWereReplacedTwice(t *testing.T) {
+func TestFound_AcknowledgementOfEntriesThatWereReplacedTwice(t *testing.T) {
 	c := newVoters(t, 3, withAsync)
 	m := c.members[1]
 	send := func(from, term, commit uint64, ids ...entryID) {
@@ -72,7 +72,7 @@ func TestChaosFound_AcknowledgementOfEntriesThatWereReplacedTwice(t *testing.T) 
 
 // The term moves on while a write is under way, and nothing else is written. What was written is released all the
 // same, by the acknowledgement of the new term.
-func TestChaosFound_EntriesAreReleasedAfterTheTermHasMovedOn(t *testing.T) {
+func TestFound_EntriesAreReleasedAfterTheTermHasMovedOn(t *testing.T) {
 	c := newVoters(t, 3, withAsync)
 	m := c.members[1]
 	require.NoError(t, m.rn.Step(pb.Message{
@@ -86,7 +86,7 @@ func TestChaosFound_EntriesAreReleasedAfterTheTermHasMovedOn(t *testing.T) {
 
 // A member that has confirmed a leader's lease learns of a higher term from an old answer that has been on its way for
 // long. It forgets the leader, but not its promise to vote for nobody for an election timeout.
-func TestChaosFound_LeaseSurvivesAHigherTermInAStrayAnswer(t *testing.T) {
+func TestFound_LeaseSurvivesAHigherTermInAStrayAnswer(t *testing.T) {
 	c := newVoters(t, 3, withLeaseReads)
 	c.tick(30)
 	c.elect(1)
@@ -104,7 +104,7 @@ func TestChaosFound_LeaseSurvivesAHigherTermInAStrayAnswer(t *testing.T) {
 }
 
 // Answers to a candidate overtake the acknowledgement of its own storage. It leads once that has arrived.
-func TestChaosFound_VotesArriveBeforeTheOwnIsAcknowledged(t *testing.T) {
+func TestFound_VotesArriveBeforeTheOwnIsAcknowledged(t *testing.T) {
 	c := newVoters(t, 3)
 	m := c.members[1]
 	require.NoError(t, m.rn.Campaign())
