@@ -18,6 +18,8 @@ type driver struct {
 	generation [maxMembers + 1]uint32
 	// waiting says for which kinds of work of a member a timer runs.
 	waiting [maxMembers + 1][workKinds]bool
+	// slowUntil says until when each kind of work of a member is slow.
+	slowUntil [maxMembers + 1][workKinds]uint64
 	// addedAt is the index at which a member was last added.
 	addedAt [maxMembers + 1]uint64
 	// newest numbers the timers of each client.
@@ -32,6 +34,7 @@ const (
 	noteStorm
 	noteCalm
 	noteRecovered
+	noteSlow
 )
 
 // workKind is one of the things that go on at a member at the same time.
@@ -122,7 +125,11 @@ func (d *driver) tick(t *timer) {
 // onSent decides when a packet arrives.
 func (d *driver) onSent(slot int) {
 	delay := latencyTime/4 + choose.HeavyTail(d.src, latencyTime)
-	if !d.calm && choose.Chance(d.src, d.faults.Delay) {
+	late := d.faults.Delay
+	if late > 0 && d.g.network.slots[slot].msg.Type == pb.MsgSnap {
+		late += 300 // there are few, and much can happen meanwhile
+	}
+	if !d.calm && choose.Chance(d.src, late) {
 		delay += d.src.Choose(tickTime * 50)
 		if choose.Chance(d.src, 100) {
 			delay += d.src.Choose(tickTime * 2000)
@@ -245,6 +252,9 @@ func (d *driver) plan(m *Member, kind workKind) {
 	delay := 1 + choose.HeavyTail(d.src, typical)
 	if !d.calm && choose.Chance(d.src, d.faults.Stall) {
 		delay += d.src.Choose(1 + d.src.Choose(100*tickTime))
+	}
+	if !d.calm && d.now < d.slowUntil[m.id][kind] {
+		delay += d.src.Choose(20 * tickTime)
 	}
 	d.waiting[m.id][kind] = true
 	d.after(delay, timer{kind: timerWork, ref: uint32(m.id), aux: kind, life: d.generation[m.id]})

@@ -21,6 +21,8 @@ type Faults struct {
 	// Partition is of links that break: those of one member, those in one direction, those between two halves, or between
 	// two halves but for a bridge. Heal is of their repair.
 	Partition, Heal int
+	// Slow is of a disk, an application or a Ready loop that takes long for every step, for a while.
+	Slow int
 	// SnapshotBusy is of a disk that has its snapshot not to hand for a while.
 	SnapshotBusy int
 	// LateReports is of reports on snapshots and unreachable members that are late or false.
@@ -46,8 +48,8 @@ func ChooseFaults(src choose.Source) Faults {
 		Loss: some(200), Duplicate: some(100), Delay: some(60), Stall: some(20), ClockStop: some(10),
 		Interval: choose.Pick(src, []int{200, 500, 1000, 2000, 5000}),
 		Crash:    some(300), Torn: some(1000), Partition: some(300), Heal: 50 + some(300),
-		SnapshotBusy: some(60), LateReports: some(500), Wipe: some(300),
-		Churn: some(500), Transfer: some(150), Campaign: some(150), Compact: 100 + some(400),
+		Slow: some(200), SnapshotBusy: some(60), LateReports: some(500), Wipe: some(300),
+		Churn: some(500), Transfer: some(200), Campaign: some(300), Compact: 100 + some(400),
 	}
 }
 
@@ -62,7 +64,7 @@ func (d *driver) fault() {
 		}
 		return
 	}
-	weights := []int{f.Crash, f.Partition, f.Heal, f.SnapshotBusy, f.Wipe, f.Churn, f.Transfer, f.Campaign, f.Compact, 200}
+	weights := []int{f.Crash, f.Partition, f.Heal, f.SnapshotBusy, f.Wipe, f.Churn, f.Transfer, f.Campaign, f.Compact, f.Slow, 200}
 	switch choose.Weighted(d.src, weights) {
 	case 0:
 		d.crash(m)
@@ -86,7 +88,16 @@ func (d *driver) fault() {
 		d.campaign(m)
 	case 8:
 		d.do(action{kind: actCompact, member: uint8(m.id), a: uint64(choose.HeavyTail(d.src, 8))})
+	case 9:
+		d.slowDown(m)
 	}
+}
+
+// slowDown makes one kind of a member's work slow for a while.
+func (d *driver) slowDown(m *Member) {
+	kind := d.src.Choose(int(workKinds))
+	d.slowUntil[m.id][kind] = d.now + uint64(d.src.Choose(300*tickTime))
+	d.do(action{kind: actNote, a: noteSlow, b: uint64(kind)<<8 | m.id})
 }
 
 // newSettings returns from what a member that starts draws its settings; often zero, for the ones it had.

@@ -128,6 +128,12 @@ func (n notation) note() string {
 			cutAlone: "%d is cut off", cutOneWay: "links in one direction are down%.0d", cutHalves: "two halves%.0d",
 			cutBridge: "two halves, with %d as a bridge", cutIncoming: "nothing reaches %d",
 		}[n.act.b>>8], n.act.b&0xff)
+	case noteSlow:
+		kinds := [...]string{
+			workReady: "Ready loop", workDisk: "disk", workApply: "application", workAckDisk: "disk's answers",
+			workAckApply: "application's answers",
+		}
+		return fmt.Sprintf("the %s of %d is slow for a while", kinds[n.act.b>>8], n.act.b&0xff)
 	case noteHeal:
 		return "the network heals"
 	case noteCalm:

@@ -122,7 +122,7 @@ func kindOf(act *action) (kind trace.Kind, fault bool) {
 	case actBusy:
 		return trace.KindNote, act.a != 0
 	case actNote:
-		return trace.KindNote, act.a == notePartition
+		return trace.KindNote, act.a == notePartition || act.a == noteSlow
 	case actWork:
 		return kindOfStep(step(act.a)), false
 	case actFinish:
