@@ -37,7 +37,7 @@ type Faults struct {
 
 // ChooseFaults draws which faults a run has, and how often: most runs have some of them, few have all, so that none is
 // always drowned by another.
-func ChooseFaults(src choose.Source) Faults {
+func ChooseFaults(src Source) Faults {
 	some := func(high int) int {
 		if choose.Chance(src, 400) {
 			return 0

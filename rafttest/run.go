@@ -7,6 +7,9 @@ import (
 	"github.com/seed695671cb/raft/rafttest/trace"
 )
 
+// Source is where a run's choices come from: Choose returns a number from 0 to below n, which is at least 1.
+type Source = choose.Source
+
 // Options say what is run. The zero value is a run of a group of some size, with faults of some kinds.
 type Options struct {
 	// Seed decides all that is left to chance.
@@ -32,7 +35,7 @@ type Options struct {
 	// simulator's own.
 	NewStateMachine func(id uint64) StateMachine
 	// Command returns a command for the state machine, all chance in it drawn from the source. Nil: zeros of some length.
-	Command func(choose.Source) []byte
+	Command func(Source) []byte
 }
 
 // withDefaults fills in what is zero.
@@ -86,7 +89,7 @@ type setup struct {
 func Run(o Options) Result { return RunWith(o, choose.NewSeeded(o.Seed)) }
 
 // RunWith is Run with all that is left to chance drawn from src instead of from the seed.
-func RunWith(o Options, src choose.Source) Result {
+func RunWith(o Options, src Source) Result {
 	if o.Record {
 		return run(o, src, newRecorder())
 	}
