@@ -28,6 +28,8 @@ const (
 	Passes
 	// Changes is set from Bounds.Changes.
 	Changes
+	// Campaigns are those that the application asks for.
+	Campaigns
 
 	limits // the number of limits
 )
@@ -67,6 +69,16 @@ type Bounds struct {
 	// member too, are refused.
 	Ticks []uint8
 
+	// Slow is a member whose clock makes one tick less than the others' whenever ticks pass; zero if all agree.
+	Slow int
+	// SmallAppends has each append carry one entry.
+	SmallAppends bool
+
+	// Prelude leads to where the search begins, see prelude.go: an event a line, such as "timeout 1", "propose 1 without 3",
+	// "crash 3", "transfer 1 2", "pass 9". It counts towards no budget, but proposals and changes are numbered on, and
+	// the Changes that it asks for are the first of the list.
+	Prelude []string
+
 	// MaxInFlight is how many messages may be on their way; what would send more is not explored. At most 255.
 	MaxInFlight int
 	// MaxDepth is how many events may follow each other; zero for no limit.
@@ -105,6 +117,9 @@ func (b *Bounds) Validate() error {
 	if b.Lease && b.Budget[Silences]+b.Budget[Heartbeats] > 0 {
 		return fmt.Errorf("bounds %s: silences or heartbeats, which are the time of one member, with leases: use passes", b.Name)
 	}
+	if _, err := b.given(); err != nil {
+		return err
+	}
 	if b.MaxInFlight < 1 || b.MaxInFlight > 255 {
 		return fmt.Errorf("bounds %s: %d messages in flight: want 1 to 255", b.Name, b.MaxInFlight)
 	}
@@ -114,7 +129,7 @@ func (b *Bounds) Validate() error {
 // limit returns the budget of the group.
 func (b *Bounds) limit(l Limit) uint8 {
 	if l == Changes {
-		return uint8(min(len(b.Changes), maxBudget+1))
+		return uint8(min(len(b.Changes), maxBudget+1)) - min(b.preludeUses(Changes), uint8(len(b.Changes)))
 	}
 	return b.Budget[l]
 }
@@ -124,6 +139,7 @@ func (l Limit) String() string {
 	return [limits]string{
 		"timeouts", "silences", "heartbeats", "proposals", "reads", "transfers", "drops", "duplicates", "crashes",
 		"compactions", "passes", "changes",
+		"campaigns",
 	}[l]
 }
 
@@ -146,6 +162,9 @@ func (b *Bounds) String() string {
 	}
 	add(b.MaxInFlight, "in flight")
 	add(b.MaxDepth, "deep")
+	if len(b.Prelude) > 0 {
+		s.WriteString(", after " + strings.Join(b.Prelude, "; "))
+	}
 	for _, option := range b.options() {
 		s.WriteString(", " + option)
 	}

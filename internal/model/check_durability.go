@@ -16,6 +16,9 @@ import (
 func checkCommitDurable(before, after *Facts, group []*Facts) *trace.Violation {
 	for i := len(before.Committed); i < len(after.Committed); i++ {
 		index, e := uint64(i)+1, after.Committed[i]
+		if knownElsewhere(after.Member, i, e, group) {
+			continue
+		}
 		has := func(id uint64) bool {
 			return slices.ContainsFunc(group, func(f *Facts) bool { return f.Member == id && f.Durable.holds(index, e) })
 		}
@@ -26,6 +29,15 @@ func checkCommitDurable(before, after *Facts, group []*Facts) *trace.Violation {
 		}
 	}
 	return nil
+}
+
+// knownElsewhere reports whether another member knows the entry to be committed. A leader may have learnt it from that
+// one's answer to a request for a vote, and what counts is the quorum of the configuration in which it was committed: it
+// was looked at then.
+func knownElsewhere(member uint64, at int, e EntryFact, group []*Facts) bool {
+	return slices.ContainsFunc(group, func(f *Facts) bool {
+		return f.Member != member && at < len(f.Committed) && f.Committed[at] == e
+	})
 }
 
 // isQuorum reports whether those who have it are a majority of the voters, and of the outgoing voters if there are any.

@@ -9,7 +9,7 @@ import (
 // Counterexample is a way from the first state to a violation, with the fewest events.
 type Counterexample struct {
 	Violation *trace.Violation
-	// Events is how many there are. Steps are these, but that time which passes at all members is a step for each.
+	// Events is how many there are after the prelude. Steps are these and those of the prelude, but that time which passes at all members is a step for each.
 	Events int
 	Steps  []Step
 	// Trace is the same as a record that can be shown, and replayed as a script.
@@ -43,7 +43,7 @@ type Step struct {
 // finding is where a violation was found.
 type finding struct {
 	violation *trace.Violation
-	// initial: in the first state already. Else by a move in a state of the level depth.
+	// initial: in the first state already, or on the way there. Else by a move in a state of the level depth.
 	initial bool
 	depth   int
 	parent  uint32
@@ -80,14 +80,15 @@ func (s *search) path() []uint16 {
 func (s *search) counterexample() *Counterexample {
 	c := &Counterexample{Violation: s.found.violation}
 	w := s.newWorker()
-	words := s.initial()
+	step := func(m move) { c.Steps = append(c.Steps, w.stepsOf(m)...) }
+	words, _, _ := w.prelude(step) // it went well, or to the finding, the first time
 	for _, number := range s.path() {
 		w.open(words)
 		w.list()
 		m := w.moves[number]
 		w.try(m)
 		w.check() // for what it does to the floors of reads
-		c.Steps = append(c.Steps, w.stepsOf(m)...)
+		step(m)
 		c.Events++
 		w.arrange()
 		words = w.append(nil)
@@ -103,7 +104,7 @@ func (w *worker) stepsOf(m move) []Step {
 		var steps []Step
 		for i, l := range w.group {
 			if l.facts.Up {
-				steps = append(steps, w.stepOf(i, m.in))
+				steps = append(steps, w.stepOf(i, w.ticksOf(i, m.in)))
 			}
 		}
 		return steps

@@ -147,6 +147,9 @@ func (m *member) start() error {
 		Logger:                    raft.DiscardLogger{},
 		Rand:                      source{lives: &m.past.lives},
 	}
+	if m.bounds.SmallAppends {
+		cfg.MaxSizePerMsg = 1
+	}
 	if m.bounds.Lease {
 		cfg.ReadOnlyOption = raft.ReadOnlyLeaseBased
 	}

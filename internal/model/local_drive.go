@@ -49,7 +49,7 @@ func (m *member) performUp(in Input, msg *pb.Message) bool {
 		return m.beat()
 	case InputPass:
 		return m.pass(uint64(in.Arg))
-	case InputPropose, InputChange, InputRead, InputTransfer:
+	case InputPropose, InputChange, InputRead, InputTransfer, InputCampaign:
 		return m.request(in)
 	case InputStored:
 		return m.work(len(m.appendQueue), m.runAppendThread)
@@ -140,6 +140,9 @@ func (m *member) request(in Input) bool {
 		context := ReadContext(in.Arg)
 		m.say("read %d %s", m.id, context)
 		m.rn.ReadIndex([]byte(context))
+	case InputCampaign:
+		m.say("campaign %d", m.id)
+		_ = m.rn.Campaign()
 	case InputTransfer:
 		m.say("transfer %d %d", m.id, in.Arg)
 		m.rn.TransferLeader(uint64(in.Arg))

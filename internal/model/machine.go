@@ -36,6 +36,8 @@ const (
 	InputRead
 	// InputTransfer: the application asks for member Arg to lead.
 	InputTransfer
+	// InputCampaign: the application has the member campaign.
+	InputCampaign
 	// InputStored: the append thread does its oldest piece of work.
 	InputStored
 	// InputApplied: the apply thread does its oldest piece of work.

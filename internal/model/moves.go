@@ -87,6 +87,9 @@ func (w *worker) listMember(position int, f *Facts) {
 	if !w.leased() {
 		w.input(position, Timeouts, InputTimeout, 0)
 	}
+	if !f.Leader {
+		w.input(position, Campaigns, InputCampaign, 0)
+	}
 	w.input(position, Silences, InputSilence, 0)
 	w.input(position, Compactions, InputCompact, 0)
 	if f.Leader {

@@ -12,7 +12,7 @@ import (
 // interchanged is a behaviour too, and one of the two need be explored.
 //
 // Data is not renamed. It holds IDs where an entry is a membership change: symmetry is given up if the bounds have a
-// change that names an initial voter; of other members the IDs stay. Tokens of reads name no member (see source), and the
+// change that names an initial voter, or a clock that is slow; of other members the IDs stay. Tokens of reads name no member (see source), and the
 // state in a snapshot is made of digests of such data.
 
 // maxSymmetric is the largest number of voters whose renamings are used: there are 120 of five.
@@ -24,7 +24,7 @@ func renamingsOf(b *Bounds) [][]uint64 {
 	for i := range identity {
 		identity[i] = uint64(i) + 1
 	}
-	if b.Voters > maxSymmetric || slices.ContainsFunc(b.Changes, b.namesVoter) {
+	if b.Voters > maxSymmetric || b.Slow > 0 || slices.ContainsFunc(b.Changes, b.namesVoter) {
 		return [][]uint64{identity}
 	}
 	var all [][]uint64

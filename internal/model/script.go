@@ -55,7 +55,7 @@ func (b *Bounds) scriptOptions() string {
 		name string
 	}{
 		{b.Async, "async"}, {b.PreVote, "prevote"}, {b.CheckQuorum, "checkquorum"}, {b.Lease, "lease"},
-		{b.NoForwarding, "no-forwarding"},
+		{b.NoForwarding, "no-forwarding"}, {b.SmallAppends, "max-size=1"},
 	} {
 		if o.set {
 			s.WriteString(" " + o.name)

@@ -68,7 +68,10 @@ func Search(ctx context.Context, m Machine, b *Bounds, o Options) (*Result, erro
 	}
 	s := newSearch(m, b, o)
 	stop := s.watch(ctx)
-	s.first()
+	if err := s.first(); err != nil {
+		stop()
+		return nil, err
+	}
 	for s.found == nil && s.cut.Load() == nil && s.next() {
 	}
 	stop()
@@ -96,7 +99,7 @@ func (s *search) newWorker() *worker {
 	return w
 }
 
-// initial returns the words of the first state.
+// initial returns the words of the state in which the members begin.
 func (s *search) initial() []uint32 {
 	words := []uint32{0}
 	for id := 1; id <= s.layout.members; id++ {
@@ -106,15 +109,22 @@ func (s *search) initial() []uint32 {
 }
 
 // first makes the first level.
-func (s *search) first() {
+func (s *search) first() error {
 	w := s.workers[0]
-	words := s.initial()
+	words, v, err := w.prelude(func(move) {})
+	if err != nil {
+		return err
+	}
+	if v != nil {
+		s.report(finding{violation: v, initial: true})
+		return nil
+	}
 	w.open(words)
 	for i, a := range w.group {
 		for _, b := range w.group[:i] {
 			if v := s.classes.check(a, b); v != nil {
 				s.report(finding{violation: v, initial: true})
-				return
+				return nil
 			}
 		}
 	}
@@ -127,6 +137,7 @@ func (s *search) first() {
 	w.out.add(0, 0, append(w.out.room(len(words)), words...))
 	s.levels = append(s.levels, w.out.take())
 	s.levels[0].number()
+	return nil
 }
 
 // next expands the last level into a new one, and reports whether that has any states.

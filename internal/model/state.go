@@ -24,7 +24,7 @@ type layout struct {
 	extras int
 	// start are the extras of the first state.
 	start [maxExtras]uint32
-	// allowed are the budgets of the group at the start.
+	// allowed are the budgets of the group at the start, and what the prelude has used besides.
 	allowed [limits]uint32
 }
 
@@ -36,7 +36,7 @@ func newLayout(b *Bounds) *layout {
 	shared, own := 0, 0
 	for l := Limit(0); l < limits; l++ {
 		y.shared[l], y.own[l] = -1, -1
-		y.allowed[l] = uint32(b.limit(l))
+		y.allowed[l] = uint32(b.limit(l)) + uint32(b.preludeUses(l))
 		if b.limit(l) > 0 {
 			y.shared[l] = shared
 			y.start[shared/slotsPerWord] |= uint32(b.limit(l)) << (4 * (shared % slotsPerWord))

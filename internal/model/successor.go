@@ -105,7 +105,7 @@ func (w *worker) try(m move) verdict {
 	}
 	if m.kind == movePass {
 		for i := range w.group {
-			w.take(i, m.in)
+			w.take(i, w.ticksOf(i, m.in))
 		}
 	} else {
 		w.take(int(m.position), m.in)
@@ -118,6 +118,14 @@ func (w *worker) try(m move) verdict {
 	}
 	w.settleReads(m)
 	return moved
+}
+
+// ticksOf returns what time that passes is to a member.
+func (w *worker) ticksOf(position int, in Input) Input {
+	if position+1 == w.bounds.Slow {
+		in.Arg--
+	}
+	return in
 }
 
 // take has a member take in an input.

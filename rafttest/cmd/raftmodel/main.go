@@ -56,7 +56,7 @@ func main() {
 func parse(args []string) (*config, error) {
 	c := &config{options: model.Options{Every: 5 * time.Second, Progress: os.Stderr}}
 	fs := flag.NewFlagSet("raftmodel", flag.ContinueOnError)
-	bounds := fs.String("bounds", "short", "what to explore: short, long, or the name of one part; see -list")
+	bounds := fs.String("bounds", "short", "what to explore: quick, short, long, or the name of one part; see -list")
 	fs.IntVar(&c.options.Workers, "j", runtime.GOMAXPROCS(0), "states expanded at the same time")
 	fs.IntVar(&c.options.MaxStates, "max-states", 0, "end each search after about so many states; 0: no limit")
 	fs.DurationVar(&c.options.MaxTime, "max-time", 0, "end each search after so long; 0: no limit")
