@@ -70,7 +70,7 @@ func (g *group) do(act action) bool {
 }
 
 // possible reports whether the action can happen now.
-func (g *group) possible(m *Member, act *action) bool {
+func (g *group) possible(m *member, act *action) bool {
 	switch act.kind {
 	case actDeliver, actLose, actDuplicate, actNote:
 		return true
@@ -88,7 +88,7 @@ func (g *group) possible(m *Member, act *action) bool {
 }
 
 // perform does what the action says.
-func (g *group) perform(m *Member, act *action) {
+func (g *group) perform(m *member, act *action) {
 	switch act.kind {
 	case actDeliver, actLose, actDuplicate:
 		g.movePacket(m, act)
@@ -119,7 +119,7 @@ func (g *group) perform(m *Member, act *action) {
 }
 
 // request has an application, or a client, ask for something.
-func (g *group) request(m *Member, act *action) {
+func (g *group) request(m *member, act *action) {
 	switch act.kind {
 	case actPropose:
 		g.propose(m, int(act.a), int(act.b&0xff), g.commandBody(act.b>>8))
@@ -147,7 +147,7 @@ func (g *group) request(m *Member, act *action) {
 }
 
 // movePacket delivers, loses or duplicates a packet.
-func (g *group) movePacket(m *Member, act *action) {
+func (g *group) movePacket(m *member, act *action) {
 	if act.kind == actDuplicate {
 		p := g.network.slots[act.packet]
 		slot := g.network.put(p.from, &p.msg, p.digest)
@@ -173,7 +173,7 @@ func (g *group) movePacket(m *Member, act *action) {
 
 // tick lets time pass at a member. One in a new life that is not yet as far as where it was added again goes through
 // configurations of long ago, in which it might win an election: its application lets no time pass.
-func (g *group) tick(m *Member, n uint64) {
+func (g *group) tick(m *member, n uint64) {
 	m.seen.contact.now += n
 	switch {
 	case m.app.applied < m.quietTo:
@@ -186,7 +186,7 @@ func (g *group) tick(m *Member, n uint64) {
 }
 
 // finish does what is left of a Ready, or, with asynchronous writes, all that the threads have to do.
-func (m *Member) finish() {
+func (m *member) finish() {
 	if !m.settings.Async && m.hasReady {
 		m.take()
 	}
@@ -198,7 +198,7 @@ func (m *Member) finish() {
 }
 
 // restart starts a member, with other settings perhaps.
-func (g *group) restart(m *Member, seed uint64) {
+func (g *group) restart(m *member, seed uint64) {
 	if seed != 0 {
 		m.settings = g.common.choose(choose.NewSeeded(seed))
 	}
@@ -219,7 +219,7 @@ func (g *group) join(act *action) {
 }
 
 // wipe takes its disk from a member that was removed.
-func (g *group) wipe(m *Member) {
+func (g *group) wipe(m *member) {
 	m.crash(0)
 	m.disk = g.newDisk(m.id)
 	m.checkpoint = checkpoint{}
@@ -228,7 +228,7 @@ func (g *group) wipe(m *Member) {
 }
 
 // checkMember makes all checks of a member that may have changed.
-func (g *group) checkMember(m *Member) {
+func (g *group) checkMember(m *member) {
 	st := m.node.BasicStatus()
 	old := &m.seen.status
 	g.checkContact(m)

@@ -73,7 +73,7 @@ type checkpoint struct {
 // beyond the last snapshot, and now and then without a snapshot to hand.
 type diskOf struct {
 	Disk
-	m *Member
+	m *member
 }
 
 func (d diskOf) InitialState() (pb.HardState, pb.ConfState, error) {

@@ -117,7 +117,7 @@ func (d *driver) allServed() bool {
 
 // operate does what an application has to do for a leader: leave a joint configuration that is to be left explicitly,
 // and hand over when it has been removed, for a leader that is no member takes no proposals.
-func (d *driver) operate(m *Member) {
+func (d *driver) operate(m *member) {
 	if !m.up() || m.seen.status.RaftState != raft.StateLeader || m.ready.taken {
 		return
 	}

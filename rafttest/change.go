@@ -56,7 +56,7 @@ func chooseChange(src choose.Source, highest int) uint64 {
 }
 
 // proposeChange proposes a membership change through m.
-func (g *group) proposeChange(m *Member, packed uint64) {
+func (g *group) proposeChange(m *member, packed uint64) {
 	g.stats.Changes++
 	err := m.node.ProposeConfChange(unpackChange(packed))
 	if err != nil && !errors.Is(err, raft.ErrProposalDropped) {

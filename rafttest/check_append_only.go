@@ -8,7 +8,7 @@ import (
 // Leader Append-Only: a leader never overwrites or deletes entries of its log (Raft §5.3).
 
 // checkAppendOnly is given the entries of a Ready before they are noted.
-func (g *group) checkAppendOnly(m *Member, ents []pb.Entry) {
+func (g *group) checkAppendOnly(m *member, ents []pb.Entry) {
 	s := &m.seen
 	leads := s.status.RaftState == raft.StateLeader
 	if leads && s.ledSince == s.status.Term && len(ents) > 0 && ents[0].Index <= s.told.last() {

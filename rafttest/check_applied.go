@@ -6,7 +6,7 @@ import pb "github.com/seed695671cb/raft/raftpb"
 // §5.4.3); so applications that are deterministic have the same state after the same index.
 
 // checkApply is called before an entry is applied.
-func (g *group) checkApply(m *Member, e *pb.Entry) {
+func (g *group) checkApply(m *member, e *pb.Entry) {
 	if e.Index != m.app.applied+1 {
 		g.fail("state machine safety", []uint64{m.id}, "member %d applies entry %d after %d", m.id, e.Index, m.app.applied)
 	}
@@ -26,7 +26,7 @@ func (g *group) checkApply(m *Member, e *pb.Entry) {
 }
 
 // checkState compares the state of the application with what others had after the same index.
-func (g *group) checkState(m *Member) {
+func (g *group) checkState(m *member) {
 	place := g.known.states.at(m.app.applied)
 	if place == nil || m.app.applied == 0 {
 		return

@@ -13,7 +13,7 @@ const boundsInterval = 64
 // biggestCommand is the size that a single proposal does not exceed.
 const biggestCommand = 4096
 
-func (g *group) checkBounds(m *Member) {
+func (g *group) checkBounds(m *member) {
 	m.seen.events++
 	if m.seen.events%boundsInterval != 0 || m.seen.status.RaftState != raft.StateLeader {
 		return
@@ -34,7 +34,7 @@ func (g *group) checkBounds(m *Member) {
 }
 
 // checkAppendSize checks the size of an append.
-func (g *group) checkAppendSize(m *Member, msg *pb.Message) {
+func (g *group) checkAppendSize(m *member, msg *pb.Message) {
 	if len(msg.Entries) < 2 {
 		return
 	}
@@ -49,7 +49,7 @@ func (g *group) checkAppendSize(m *Member, msg *pb.Message) {
 
 // checkUncommitted is called when a Ready has been taken: what a leader has appended in its term, and has neither seen
 // committed nor handed out to be applied, stays below the limit, or below a single proposal.
-func (g *group) checkUncommitted(m *Member, rd *raft.Ready) {
+func (g *group) checkUncommitted(m *member, rd *raft.Ready) {
 	s := &m.seen
 	if s.ledSince == 0 {
 		s.uncommitted = 0
@@ -73,7 +73,7 @@ func payloadOf(ents []pb.Entry, term uint64) (size uint64) {
 }
 
 // checkPendingReads is called when a Ready has been taken: all answers that there are have been given.
-func (g *group) checkPendingReads(m *Member) {
+func (g *group) checkPendingReads(m *member) {
 	if limit := m.settings.MaxPendingReads; limit > 0 && len(m.seen.reads) > limit {
 		g.fail("bounded memory", []uint64{m.id}, "member %d has %d reads pending, the limit is %d", m.id, len(m.seen.reads), limit)
 	}

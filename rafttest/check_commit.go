@@ -10,7 +10,7 @@ import (
 // while two configurations are joint, a quorum of each, Raft §6), and every member knows the same ones.
 
 // checkCommit is called when the commit index of a member has moved.
-func (g *group) checkCommit(m *Member, st *raft.BasicStatus) {
+func (g *group) checkCommit(m *member, st *raft.BasicStatus) {
 	k := &g.known
 	if st.Commit <= k.last.index {
 		return // what it holds there is looked at when it is handed out, see checkReadyEntries
@@ -32,7 +32,7 @@ func (g *group) checkCommit(m *Member, st *raft.BasicStatus) {
 }
 
 // checkSameCommit checks that the member's log agrees with what is committed, up to index.
-func (g *group) checkSameCommit(m *Member, index uint64) {
+func (g *group) checkSameCommit(m *member, index uint64) {
 	c, known := g.known.committed.find(index)
 	id, ok := m.seen.told.at(index)
 	if known && ok && id.term != c.term {
@@ -42,7 +42,7 @@ func (g *group) checkSameCommit(m *Member, index uint64) {
 }
 
 // checkQuorumHolds checks that the entry is on the disks of a quorum of the leader's configuration.
-func (g *group) checkQuorumHolds(m *Member, id entryID) {
+func (g *group) checkQuorumHolds(m *member, id entryID) {
 	cs := &m.app.membership
 	for _, voters := range [][]uint64{cs.Voters, cs.VotersOutgoing} {
 		var holders uint32

@@ -19,7 +19,7 @@ type contact struct {
 }
 
 // noteContact is called when a message has been delivered to m.
-func (m *Member) noteContact(from uint64, msg *pb.Message) {
+func (m *member) noteContact(from uint64, msg *pb.Message) {
 	c := &m.seen.contact
 	c.heard[from] = c.now
 	st := m.node.BasicStatus()
@@ -30,7 +30,7 @@ func (m *Member) noteContact(from uint64, msg *pb.Message) {
 }
 
 // checkContact is called when a member's clock has ticked.
-func (g *group) checkContact(m *Member) {
+func (g *group) checkContact(m *member) {
 	c, st := &m.seen.contact, &m.seen.status
 	patience := uint64(2*m.settings.ElectionTick + 2)
 	if st.RaftState != raft.StateLeader || !m.settings.CheckQuorum || c.now-c.since <= patience {
@@ -53,7 +53,7 @@ func (g *group) checkContact(m *Member) {
 
 // mayDisturb reports whether a candidate's request may change anything at m: not while it hears from a leader, unless the
 // leader itself has asked the candidate to campaign.
-func (m *Member) mayDisturb(msg *pb.Message) bool {
+func (m *member) mayDisturb(msg *pb.Message) bool {
 	request := msg.Type == pb.MsgVote || msg.Type == pb.MsgPreVote
 	if !request || !m.settings.CheckQuorum || len(msg.Context) > 0 {
 		return true
@@ -64,7 +64,7 @@ func (m *Member) mayDisturb(msg *pb.Message) bool {
 }
 
 // checkUndisturbed is called when a request that may not disturb has been delivered.
-func (g *group) checkUndisturbed(m *Member, msg *pb.Message) {
+func (g *group) checkUndisturbed(m *member, msg *pb.Message) {
 	if st := m.node.BasicStatus(); st.Term != m.seen.status.Term || st.Lead != m.seen.status.Lead {
 		g.fail("check of the quorum", []uint64{m.id, msg.From}, "member %d heard from leader %d %d ticks ago, and %q makes it leave its term",
 			m.id, m.seen.status.Lead, m.seen.contact.now-m.seen.contact.leader, raft.DescribeMessage(*msg, nil))

@@ -7,7 +7,7 @@ import pb "github.com/seed695671cb/raft/raftpb"
 // if it never told the leader that it held it: it may follow another leader for a while, and that one's log.
 
 // checkTruncation is given entries that are about to be durable at m, in place of others perhaps.
-func (g *group) checkTruncation(m *Member, ents []pb.Entry) {
+func (g *group) checkTruncation(m *member, ents []pb.Entry) {
 	first := ents[0].Index
 	upTo := min(m.seen.durable.last(), g.known.last.index)
 	for index := first; index <= upTo; index++ {
@@ -23,7 +23,7 @@ func (g *group) checkTruncation(m *Member, ents []pb.Entry) {
 }
 
 // checkStillHeld checks that enough others hold an entry that m loses.
-func (g *group) checkStillHeld(m *Member, id entryID) {
+func (g *group) checkStillHeld(m *member, id entryID) {
 	safe := false
 	for _, voters := range [][]uint64{g.known.voters, g.known.outgoing} {
 		without := 0
@@ -43,7 +43,7 @@ func (g *group) checkStillHeld(m *Member, id entryID) {
 
 // checkSnapshotDurable is given a snapshot that is about to replace the log on disk: nobody makes one of what is not
 // committed.
-func (g *group) checkSnapshotDurable(m *Member, meta pb.SnapshotMetadata) {
+func (g *group) checkSnapshotDurable(m *member, meta pb.SnapshotMetadata) {
 	c, known := g.known.committed.find(meta.Index)
 	if known && c.term != meta.Term {
 		g.fail("committed entries are durable", []uint64{m.id}, "member %d stores a snapshot at index %d of term %d, where an entry "+

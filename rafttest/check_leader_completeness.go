@@ -4,7 +4,7 @@ import "github.com/seed695671cb/raft"
 
 // Leader Completeness: a leader has every entry that was committed in an earlier term (Raft §5.4).
 
-func (g *group) checkLeaderCompleteness(m *Member, st *raft.BasicStatus) {
+func (g *group) checkLeaderCompleteness(m *member, st *raft.BasicStatus) {
 	k := &g.known
 	for index := k.last.index; index > m.seen.told.first; index-- {
 		c, ok := k.committed.find(index)

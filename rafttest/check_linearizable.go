@@ -14,7 +14,7 @@ import (
 
 // checkRead checks the answer to a request: the index that it gives is not below what anybody knew to be committed when
 // the request was made.
-func (g *group) checkRead(m *Member, r *pendingRead, index uint64) {
+func (g *group) checkRead(m *member, r *pendingRead, index uint64) {
 	if index < r.floor {
 		g.fail("linearizable reads", []uint64{m.id}, "member %d is told that it may read at index %d; when client %d asked, %d was known "+
 			"to be committed", m.id, index, r.client, r.floor)
@@ -50,7 +50,7 @@ func describeOperation(op *linear.Operation) string {
 }
 
 // checkProposalError checks that a refused proposal says why.
-func (g *group) checkProposalError(m *Member, err error) {
+func (g *group) checkProposalError(m *member, err error) {
 	if !errors.Is(err, raft.ErrProposalDropped) {
 		g.fail("no panic, no refusal", []uint64{m.id}, "member %d refuses a proposal: %v", m.id, err)
 	}

@@ -6,7 +6,7 @@ import pb "github.com/seed695671cb/raft/raftpb"
 // is enough that equal entries are equal and have equal predecessors.
 
 // checkLogMatching is given the entries of a Ready before they are noted.
-func (g *group) checkLogMatching(m *Member, ents []pb.Entry) {
+func (g *group) checkLogMatching(m *member, ents []pb.Entry) {
 	if len(ents) == 0 {
 		return
 	}
@@ -22,7 +22,7 @@ func (g *group) checkLogMatching(m *Member, ents []pb.Entry) {
 	}
 }
 
-func (g *group) noteEntry(m *Member, e *pb.Entry, prev uint64) {
+func (g *group) noteEntry(m *member, e *pb.Entry, prev uint64) {
 	place := g.known.entries.at(e.Index)
 	if place == nil {
 		return
@@ -50,7 +50,7 @@ func (g *group) noteEntry(m *Member, e *pb.Entry, prev uint64) {
 }
 
 // checkKnownEntry checks an entry that is to be applied against the one that was in a log.
-func (g *group) checkKnownEntry(m *Member, e *pb.Entry) {
+func (g *group) checkKnownEntry(m *member, e *pb.Entry) {
 	known, _ := g.known.entries.find(e.Index)
 	for i := range known {
 		if known[i].term == e.Term && known[i].digest != entryDigest(e) {

@@ -2,7 +2,7 @@ package rafttest
 
 // Membership agreement: after the same applied index, all members have the same configuration (Raft §6).
 
-func (g *group) checkMembership(m *Member) {
+func (g *group) checkMembership(m *member) {
 	if m.outdated || m.app.applied == 0 {
 		return
 	}

@@ -5,7 +5,7 @@ import "github.com/seed695671cb/raft"
 // Monotony: in one life of a member its term, its commit index and its applied index never decrease, and it changes
 // its vote only with its term (Raft Fig. 2).
 
-func (g *group) checkMonotone(m *Member, st *raft.BasicStatus) {
+func (g *group) checkMonotone(m *member, st *raft.BasicStatus) {
 	old := &m.seen.status
 	switch {
 	case st.Term < old.Term:
@@ -23,7 +23,7 @@ func (g *group) checkMonotone(m *Member, st *raft.BasicStatus) {
 }
 
 // checkStarted takes note of a member that has just started.
-func (g *group) checkStarted(m *Member) {
+func (g *group) checkStarted(m *member) {
 	s := &m.seen
 	hs := s.durableHard
 	s.told.copyFrom(&s.durable)

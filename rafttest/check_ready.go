@@ -10,13 +10,13 @@ import (
 
 // The contract of Ready, as its documentation puts it.
 
-func (g *group) failReady(m *Member, rd *raft.Ready, format string, args ...any) {
+func (g *group) failReady(m *member, rd *raft.Ready, format string, args ...any) {
 	g.failWith("ready contract", []uint64{m.id}, []string{raft.DescribeReady(*rd, nil)}, "member %d: %s", m.id,
 		fmt.Sprintf(format, args...))
 }
 
 // checkReady is called when a Ready has been taken, because HasReady said that there was one.
-func (g *group) checkReady(m *Member, rd *raft.Ready) {
+func (g *group) checkReady(m *member, rd *raft.Ready) {
 	if readyIsEmpty(rd) {
 		g.failReady(m, rd, "HasReady, but Ready is empty")
 	}
@@ -33,7 +33,7 @@ func readyIsEmpty(rd *raft.Ready) bool {
 }
 
 // checkReadyState checks hard state and MustSync.
-func (g *group) checkReadyState(m *Member, rd *raft.Ready) {
+func (g *group) checkReadyState(m *member, rd *raft.Ready) {
 	s := &m.seen
 	changed := false
 	if hs := rd.HardState; !raft.IsEmptyHardState(hs) {
@@ -52,7 +52,7 @@ func (g *group) checkReadyState(m *Member, rd *raft.Ready) {
 	}
 }
 
-func (g *group) checkReadySnapshot(m *Member, rd *raft.Ready) {
+func (g *group) checkReadySnapshot(m *member, rd *raft.Ready) {
 	meta := rd.Snapshot.Metadata
 	if meta.Index == 0 {
 		return
@@ -67,7 +67,7 @@ func (g *group) checkReadySnapshot(m *Member, rd *raft.Ready) {
 }
 
 // checkReadyEntries checks what is to be written, and takes note of it.
-func (g *group) checkReadyEntries(m *Member, rd *raft.Ready) {
+func (g *group) checkReadyEntries(m *member, rd *raft.Ready) {
 	s := &m.seen
 	g.checkAppendOnly(m, rd.Entries)
 	for i := 1; i < len(rd.Entries); i++ {
@@ -81,7 +81,7 @@ func (g *group) checkReadyEntries(m *Member, rd *raft.Ready) {
 }
 
 // checkReadyCommitted checks what is to be applied.
-func (g *group) checkReadyCommitted(m *Member, rd *raft.Ready) {
+func (g *group) checkReadyCommitted(m *member, rd *raft.Ready) {
 	s := &m.seen
 	size := 0
 	for i := range rd.CommittedEntries {
@@ -110,7 +110,7 @@ func (g *group) checkReadyCommitted(m *Member, rd *raft.Ready) {
 func idOf(e *pb.Entry) entryID { return entryID{term: e.Term, index: e.Index} }
 
 // checkAdvance is called before a Ready is said to be done.
-func (g *group) checkAdvance(m *Member, rd *raft.Ready) {
+func (g *group) checkAdvance(m *member, rd *raft.Ready) {
 	for i := range rd.CommittedEntries {
 		e := &rd.CommittedEntries[i]
 		if c, ok := g.known.committed.find(e.Index); ok && c.term != e.Term {
@@ -121,7 +121,7 @@ func (g *group) checkAdvance(m *Member, rd *raft.Ready) {
 
 // checkRefusal is called when Step refuses a message. No member that follows the protocol sends an invalid one, except a
 // heartbeat meant for the earlier life of a member that has lost its disk.
-func (g *group) checkRefusal(m *Member, msg *pb.Message, err error) {
+func (g *group) checkRefusal(m *member, msg *pb.Message, err error) {
 	if errors.Is(err, raft.ErrInvalidMessage) && !(msg.Type == pb.MsgHeartbeat && m.quietTo > 0) {
 		g.fail("no panic, no refusal", []uint64{m.id, msg.From}, "member %d refuses %q: %v", m.id, raft.DescribeMessage(*msg, nil), err)
 	}

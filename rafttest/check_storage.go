@@ -3,7 +3,7 @@ package rafttest
 // Storage: a disk comes back from a crash with what was durable. It is the user's, or the simulator's own.
 
 // checkDisk is called before a member starts.
-func (g *group) checkDisk(m *Member) {
+func (g *group) checkDisk(m *member) {
 	s := &m.seen
 	hs, _, err := m.disk.InitialState()
 	last, lastErr := m.disk.LastIndex()

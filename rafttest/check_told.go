@@ -8,7 +8,7 @@ import (
 // Persistence before telling: what a message says of its sender's term, vote and log is on the sender's disk when it
 // leaves (Raft Fig. 2, persistent state).
 
-func (g *group) checkSent(m *Member, msg *pb.Message) {
+func (g *group) checkSent(m *member, msg *pb.Message) {
 	// Requests that are passed on name whom they concern as their sender.
 	passedOn := msg.Type == pb.MsgTransferLeader || msg.Type == pb.MsgReadIndex || msg.Type == pb.MsgProp
 	if msg.From != m.id && !passedOn || msg.To == m.id || msg.To == raft.None || msg.To > maxMembers {
@@ -42,7 +42,7 @@ func (g *group) checkSent(m *Member, msg *pb.Message) {
 
 // checkCandidacy checks a request for a vote. One that the candidate has given up meanwhile, to follow the winner,
 // elects nobody.
-func (g *group) checkCandidacy(m *Member, msg *pb.Message) {
+func (g *group) checkCandidacy(m *member, msg *pb.Message) {
 	if m.seen.durableHard.Vote != m.id {
 		g.failSent("persistence before telling", m, msg, "has not got its vote on disk, and sends")
 	}
@@ -53,7 +53,7 @@ func (g *group) checkCandidacy(m *Member, msg *pb.Message) {
 	}
 }
 
-func (g *group) failSent(property string, m *Member, msg *pb.Message, what string) {
+func (g *group) failSent(property string, m *member, msg *pb.Message, what string) {
 	d := &m.seen.durableHard
 	g.fail(property, []uint64{m.id}, "member %d %s %q; on disk it has term %d, vote %d, and a log that ends in index %d of term %d",
 		m.id, what, raft.DescribeMessage(*msg, nil), d.Term, d.Vote, m.seen.durable.last(), m.seen.durable.lastID().term)

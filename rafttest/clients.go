@@ -43,7 +43,7 @@ type readyRead struct {
 }
 
 // propose has client i write a register through m.
-func (g *group) propose(m *Member, i, register int, body []byte) {
+func (g *group) propose(m *member, i, register int, body []byte) {
 	c := &g.clients[i]
 	*c = client{number: c.number + 1, busy: true, register: register, member: m.id, life: m.life, called: g.event}
 	cmd := command{client: i, register: register, number: c.number, body: body}
@@ -73,7 +73,7 @@ func (g *group) giveUp(i int) bool {
 }
 
 // clientApplied is called when the application of m has performed a command.
-func (g *group) clientApplied(m *Member, cmd *command, _ uint64) {
+func (g *group) clientApplied(m *member, cmd *command, _ uint64) {
 	c := &g.clients[cmd.client]
 	if !c.busy || c.read || c.number != cmd.number || c.member != m.id || c.life != m.life {
 		return
@@ -94,7 +94,7 @@ func (g *group) clientDone(i int, answered bool) {
 
 // read has client i read a register through m. Asked again while the same read is under way, it repeats the request
 // with the same context.
-func (g *group) read(m *Member, i, register int) {
+func (g *group) read(m *member, i, register int) {
 	c := &g.clients[i]
 	floor := g.known.last.index
 	again := c.busy && c.read && c.member == m.id && c.life == m.life
@@ -113,7 +113,7 @@ func (g *group) read(m *Member, i, register int) {
 
 // readContext returns the context for a read of client i: often the same as for its last one, if that has no request
 // left, because a context may be used for several requests.
-func (g *group) readContext(m *Member, i int, again bool) string {
+func (g *group) readContext(m *member, i int, again bool) string {
 	short := string(byte(i))
 	number := g.clients[i].number
 	long := string(binary.LittleEndian.AppendUint64([]byte{byte(i)}, number))
@@ -131,7 +131,7 @@ func (g *group) readContext(m *Member, i int, again bool) string {
 }
 
 // takeReads is called with every Ready.
-func (g *group) takeReads(m *Member, rd *raft.Ready) {
+func (g *group) takeReads(m *member, rd *raft.Ready) {
 	for i := range rd.ReadStates {
 		r := g.answerRead(m, string(rd.ReadStates[i].RequestCtx), true)
 		g.checkRead(m, &r, rd.ReadStates[i].Index)
@@ -151,7 +151,7 @@ func (g *group) takeReads(m *Member, rd *raft.Ready) {
 }
 
 // hasRead reports whether a request for the read is under way, or an answer waits.
-func (m *Member) hasRead(client int, number uint64) bool {
+func (m *member) hasRead(client int, number uint64) bool {
 	for _, r := range m.seen.reads {
 		if r.client == client && r.number == number {
 			return true
@@ -166,7 +166,7 @@ func (m *Member) hasRead(client int, number uint64) bool {
 }
 
 // answerRead takes out the oldest request with the context.
-func (g *group) answerRead(m *Member, context string, answered bool) pendingRead {
+func (g *group) answerRead(m *member, context string, answered bool) pendingRead {
 	reads := m.seen.reads
 	for i := range reads {
 		if reads[i].context == context {
@@ -181,7 +181,7 @@ func (g *group) answerRead(m *Member, context string, answered bool) pendingRead
 }
 
 // finishReads gives clients the values that they have asked for, where the application has got far enough.
-func (g *group) finishReads(m *Member) {
+func (g *group) finishReads(m *member) {
 	kept := m.readyReads[:0]
 	for _, r := range m.readyReads {
 		if r.index > m.app.applied {
@@ -203,7 +203,7 @@ func (g *group) finishReads(m *Member) {
 }
 
 // losePendingReads is called when a member crashes: whoever waits for it, waits in vain.
-func (g *group) losePendingReads(m *Member) {
+func (g *group) losePendingReads(m *member) {
 	m.seen.reads, m.readyReads = m.seen.reads[:0], m.readyReads[:0]
 }
 

@@ -40,7 +40,7 @@ func newCrashGroup(async bool) *group {
 type crashRun struct {
 	*group
 	src     choose.Source
-	crashed *Member
+	crashed *member
 }
 
 // run elects 1, writes twice with a snapshot in between, and lets everything happen in a fixed order.
@@ -82,7 +82,7 @@ func (c *crashRun) settle(faults bool) {
 }
 
 // mayCrash asks whether the member crashes here; once in a run at most.
-func (c *crashRun) mayCrash(m *Member, may bool) {
+func (c *crashRun) mayCrash(m *member, may bool) {
 	if !may || c.crashed != nil {
 		return
 	}

@@ -8,7 +8,7 @@
 //
 //	result := rafttest.Run(rafttest.Options{Seed: 1, Events: 20000})
 //	if result.Violation != nil {
-//		result = rafttest.Minimise(result)
+//		result = rafttest.Minimise(result, 0)
 //		trace.WriteHTML(file, result.Trace)
 //	}
 //

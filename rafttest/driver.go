@@ -60,7 +60,7 @@ func (d *driver) begin() {
 	d.after(d.src.Choose(5*tickTime), timer{kind: timerFault})
 }
 
-func (d *driver) startClock(m *Member) {
+func (d *driver) startClock(m *member) {
 	d.generation[m.id]++
 	d.waiting[m.id] = [workKinds]bool{}
 	d.after(1+d.src.Choose(tickTime), timer{kind: timerTick, ref: uint32(m.id), life: d.generation[m.id]})
@@ -219,7 +219,7 @@ func (d *driver) join(id uint64) {
 }
 
 // wake sees to it that a member goes on with what it has to do.
-func (d *driver) wake(m *Member) {
+func (d *driver) wake(m *member) {
 	if !m.up() {
 		return
 	}
@@ -244,7 +244,7 @@ func (d *driver) wake(m *Member) {
 }
 
 // plan decides when a member goes on with its work of a kind.
-func (d *driver) plan(m *Member, kind workKind) {
+func (d *driver) plan(m *member, kind workKind) {
 	typical := workTime
 	if kind == workDisk || kind == workReady && m.ready.taken && m.ready.wrote && !m.ready.synced {
 		typical = diskTime
@@ -294,7 +294,7 @@ func (d *driver) work(t *timer) {
 
 // likelyLeader returns one of those who take themselves for the leader most of the time, otherwise m: it is the old
 // leaders that give stale answers.
-func (d *driver) likelyLeader(m *Member) *Member {
+func (d *driver) likelyLeader(m *member) *member {
 	if choose.Chance(d.src, 250) {
 		return m
 	}
@@ -352,7 +352,7 @@ func (d *driver) client(t *timer) {
 }
 
 // notServed returns a member that has not answered a read since the group recovered, if there is one.
-func (d *driver) notServed() *Member {
+func (d *driver) notServed() *member {
 	members := d.g.members
 	first := d.src.Choose(len(members))
 	for i := range members {

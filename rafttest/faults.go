@@ -35,9 +35,9 @@ type Faults struct {
 	Churn, Transfer, Campaign, Compact int
 }
 
-// ChooseFaults draws which faults a run has, and how often: most runs have some of them, few have all, so that none is
+// chooseFaults draws which faults a run has, and how often: most runs have some of them, few have all, so that none is
 // always drowned by another.
-func ChooseFaults(src Source) Faults {
+func chooseFaults(src Source) Faults {
 	some := func(high int) int {
 		if choose.Chance(src, 400) {
 			return 0
@@ -94,7 +94,7 @@ func (d *driver) fault() {
 }
 
 // slowDown makes one kind of a member's work slow for a while.
-func (d *driver) slowDown(m *Member) {
+func (d *driver) slowDown(m *member) {
 	kind := d.src.Choose(int(workKinds))
 	d.slowUntil[m.id][kind] = d.now + uint64(d.src.Choose(300*tickTime))
 	d.do(action{kind: actNote, a: noteSlow, b: uint64(kind)<<8 | m.id})
@@ -109,7 +109,7 @@ func (d *driver) newSettings() uint64 {
 }
 
 // crash has a member crash, at whatever step it is.
-func (d *driver) crash(m *Member) {
+func (d *driver) crash(m *member) {
 	keep := 0
 	if steps := m.unsyncedSteps(); steps > 0 && choose.Chance(d.src, d.faults.Torn) {
 		keep = d.src.Choose(steps + 1)
@@ -119,7 +119,7 @@ func (d *driver) crash(m *Member) {
 }
 
 // campaign has a member campaign, unless it is in a new life that is not as far as it should be, or forget its leader.
-func (d *driver) campaign(m *Member) {
+func (d *driver) campaign(m *member) {
 	if choose.Chance(d.src, 500) {
 		d.do(action{kind: actForget, member: uint8(m.id)})
 		return
@@ -131,7 +131,7 @@ func (d *driver) campaign(m *Member) {
 
 // transfer has leadership handed on. Sometimes the old leader then hears of nothing for a while: it still takes itself for
 // the leader when the new one is elected.
-func (d *driver) transfer(m *Member) {
+func (d *driver) transfer(m *member) {
 	lead := d.likelyLeader(m)
 	d.do(action{kind: actTransfer, member: uint8(lead.id), a: choose.Pick(d.src, d.g.members).id})
 	if d.faults.Partition == 0 || !choose.Chance(d.src, 300) {
@@ -204,7 +204,7 @@ func (d *driver) wipe() {
 	}
 }
 
-func (d *driver) removalIsKnown(lead, removed *Member) bool {
+func (d *driver) removalIsKnown(lead, removed *member) bool {
 	for _, other := range d.g.members {
 		if other.seen.status.Term > lead.seen.status.Term || other.seen.durableHard.Term > lead.seen.status.Term {
 			return false

@@ -12,14 +12,17 @@ import (
 // maxMembers is the highest ID that a member of a simulated group has.
 const maxMembers = 9
 
+// maxFirstMembers is how many a group may begin with.
+const maxFirstMembers = 7
+
 // group is a run: the members, the network between them, their clients, and what the checks know.
 type group struct {
 	opt Options
 	// runSeed decides what members draw at random.
 	runSeed uint64
 	common  groupSettings
-	members []*Member // those that ever lived, by ID
-	byID    [maxMembers + 1]*Member
+	members []*member // those that ever lived, by ID
+	byID    [maxMembers + 1]*member
 	network network
 	clients [maxClients]client
 	// history is what clients have seen of their commands and reads.
@@ -103,8 +106,8 @@ func (g *group) begin(n, learners int, settings []Settings) {
 }
 
 // create makes a member with an empty disk, which is not started.
-func (g *group) create(id uint64, settings Settings) *Member {
-	m := &Member{g: g, id: id, settings: settings}
+func (g *group) create(id uint64, settings Settings) *member {
+	m := &member{g: g, id: id, settings: settings}
 	m.app.machine = g.newStateMachine(id)
 	m.disk = g.newDisk(id)
 	g.byID[id] = m
@@ -130,10 +133,10 @@ func (g *group) newStateMachine(id uint64) StateMachine {
 }
 
 // logger returns what a member logs to.
-func (g *group) logger(*Member) raft.Logger { return raft.DiscardLogger{} }
+func (g *group) logger(*member) raft.Logger { return raft.DiscardLogger{} }
 
 // send checks messages that leave a member, and puts them on their way, or into the queues of its storage threads.
-func (g *group) send(m *Member, msgs []pb.Message) {
+func (g *group) send(m *member, msgs []pb.Message) {
 	for i := range msgs {
 		msg := &msgs[i]
 		switch msg.To {
@@ -159,8 +162,8 @@ func (g *group) send(m *Member, msgs []pb.Message) {
 }
 
 // leader returns the running leader of the highest term, or nil.
-func (g *group) leader() *Member {
-	var lead *Member
+func (g *group) leader() *member {
+	var lead *member
 	for _, m := range g.members {
 		if m.up() && m.seen.status.RaftState == raft.StateLeader &&
 			(lead == nil || m.seen.status.Term > lead.seen.status.Term) {
@@ -171,7 +174,7 @@ func (g *group) leader() *Member {
 }
 
 // membershipApplied is called when a member's application has a new membership: others may have to be started.
-func (g *group) membershipApplied(m *Member) {
+func (g *group) membershipApplied(m *member) {
 	g.known.noteMembers(m)
 	if g.driver == nil || m.outdated {
 		return

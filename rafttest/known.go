@@ -52,7 +52,7 @@ func (k *known) begin(id entryID) {
 }
 
 // noteMembers keeps the newest membership that any application has applied.
-func (k *known) noteMembers(m *Member) {
+func (k *known) noteMembers(m *member) {
 	if m.app.applied < k.membersAt || m.outdated {
 		return
 	}

@@ -10,8 +10,8 @@ import (
 // A member of a simulated group, from its start to its crash: what it forgets then, and what it finds again. What it does
 // in between is in work.go.
 
-// Member is one member of a group: the library, a disk, and an application. It does one step at a time, when told.
-type Member struct {
+// member is one member of a group: the library, a disk, and an application. It does one step at a time, when told.
+type member struct {
 	g        *group
 	id       uint64
 	settings Settings
@@ -71,13 +71,10 @@ type seen struct {
 	events uint64
 }
 
-func (m *Member) up() bool { return m.node != nil }
-
-// ID returns the ID of the member.
-func (m *Member) ID() uint64 { return m.id }
+func (m *member) up() bool { return m.node != nil }
 
 // start begins a life of the member with what its disk, and perhaps its application, remember.
-func (m *Member) start() {
+func (m *member) start() {
 	m.life++
 	m.append, m.apply, m.ready = appendWork{}, applyWork{}, readyWork{}
 	m.acks = [2][]pb.Message{}
@@ -99,7 +96,7 @@ func (m *Member) start() {
 }
 
 // reopenApplication gives the application the newest state that is durable.
-func (m *Member) reopenApplication() {
+func (m *member) reopenApplication() {
 	m.app = application{machine: m.g.newStateMachine(m.id)}
 	snap, err := m.disk.Snapshot()
 	if err != nil {
@@ -115,7 +112,7 @@ func (m *Member) reopenApplication() {
 }
 
 // crash ends a life. Of what was written and is not durable, the first keep steps are kept.
-func (m *Member) crash(keep int) {
+func (m *member) crash(keep int) {
 	m.node = nil
 	m.g.losePendingReads(m)
 	m.keepTorn(keep)
@@ -125,7 +122,7 @@ func (m *Member) crash(keep int) {
 }
 
 // unsyncedSteps is the number of steps that a crash may keep.
-func (m *Member) unsyncedSteps() int {
+func (m *member) unsyncedSteps() int {
 	n := 0
 	for i := range m.append.unsynced {
 		n += m.append.unsynced[i].steps()
@@ -134,7 +131,7 @@ func (m *Member) unsyncedSteps() int {
 }
 
 // keepTorn notes what a crash leaves on disk.
-func (m *Member) keepTorn(keep int) {
+func (m *member) keepTorn(keep int) {
 	for i := range m.append.unsynced {
 		w := m.append.unsynced[i].torn(keep)
 		m.noteDurable(&w)
@@ -147,7 +144,7 @@ func (m *Member) keepTorn(keep int) {
 }
 
 // write begins to write.
-func (m *Member) write(w Write) {
+func (m *member) write(w Write) {
 	m.append.unsynced = append(m.append.unsynced, w)
 	if err := m.disk.Write(w); err != nil {
 		m.g.fail("storage", []uint64{m.id}, "member %d: its disk fails to write: %v", m.id, err)
@@ -155,7 +152,7 @@ func (m *Member) write(w Write) {
 }
 
 // sync makes durable all that was written, and has the application take over a snapshot that was.
-func (m *Member) sync() {
+func (m *member) sync() {
 	if err := m.disk.Sync(); err != nil {
 		m.g.fail("storage", []uint64{m.id}, "member %d: its disk fails to sync: %v", m.id, err)
 	}
@@ -170,7 +167,7 @@ func (m *Member) sync() {
 }
 
 // noteDurable keeps the record of what is durable.
-func (m *Member) noteDurable(w *Write) {
+func (m *member) noteDurable(w *Write) {
 	s := &m.seen
 	if meta := w.Snapshot.Metadata; meta.Index > 0 {
 		m.g.checkSnapshotDurable(m, meta)
@@ -186,7 +183,7 @@ func (m *Member) noteDurable(w *Write) {
 }
 
 // restore has the application take over the state of a snapshot.
-func (m *Member) restore(snap *pb.Snapshot) {
+func (m *member) restore(snap *pb.Snapshot) {
 	meta := snap.Metadata
 	if err := m.app.restore(meta.Index, meta.ConfState, snap.Data); err != nil {
 		m.g.fail("state machine", []uint64{m.id}, "member %d cannot restore the state at %d: %v", m.id, meta.Index, err)
@@ -197,7 +194,7 @@ func (m *Member) restore(snap *pb.Snapshot) {
 }
 
 // compact makes a snapshot of the application's state, and removes the log up to lag entries before it.
-func (m *Member) compact(lag uint64) bool {
+func (m *member) compact(lag uint64) bool {
 	index := m.app.applied
 	snap, err := m.disk.Snapshot()
 	if m.outdated || err != nil || index <= snap.Metadata.Index {

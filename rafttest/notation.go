@@ -10,7 +10,7 @@ import (
 // handle a Ready in one step.
 type notation struct {
 	g   *group
-	m   *Member
+	m   *member
 	act *action
 }
 

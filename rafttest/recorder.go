@@ -49,7 +49,7 @@ func list(ids []uint64) string {
 }
 
 // begin notes an action that is about to happen.
-func (r *recorder) begin(g *group, m *Member, act *action) {
+func (r *recorder) begin(g *group, m *member, act *action) {
 	kept := *act
 	r.now = trace.Event{N: int(g.event), Member: uint64(act.member)}
 	if r.time != nil {
@@ -79,7 +79,7 @@ func (r *recorder) sent(p *packet) {
 }
 
 // end notes how the member stands after the action.
-func (r *recorder) end(m *Member) {
+func (r *recorder) end(m *member) {
 	if m != nil {
 		if s := stateOf(m); !reflect.DeepEqual(s, r.last[m.id]) {
 			r.last[m.id] = s
@@ -148,7 +148,7 @@ func kindOfStep(s step) trace.Kind {
 }
 
 // stateOf says how a member stands.
-func stateOf(m *Member) trace.MemberState {
+func stateOf(m *member) trace.MemberState {
 	s := trace.MemberState{
 		ID: m.id, Role: "follower", Commit: m.seen.durableHard.Commit, Term: m.seen.durableHard.Term, Vote: m.seen.durableHard.Vote,
 		Durable: m.seen.durable.last(), Applied: m.app.applied,

@@ -38,6 +38,21 @@ type Options struct {
 	Command func(Source) []byte
 }
 
+// check reports what is wrong with the options.
+func (o *Options) check() {
+	wrong := func(field string, value, low, high int) {
+		if value < low || value > high {
+			panic(violation{trace.Violation{
+				Property: "options", Detail: fmt.Sprintf("Options.%s is %d: want %d to %d, or 0", field, value, low, high),
+			}})
+		}
+	}
+	wrong("Events", o.Events, 1, 1<<40)
+	wrong("StormEvents", o.StormEvents, 1, 1<<40)
+	wrong("Clients", o.Clients, 1, maxClients)
+	wrong("Nodes", o.Nodes, 0, maxFirstMembers)
+}
+
 // withDefaults fills in what is zero.
 func (o Options) withDefaults() Options {
 	if o.Events == 0 {
@@ -85,7 +100,8 @@ type setup struct {
 }
 
 // Run runs a group, decided by o.Seed, until so many events have happened and the group has recovered, or a property
-// does not hold. It never panics.
+// does not hold. It never panics: what panics is a violation, and so are options that are out of bounds. Several runs may
+// go on at the same time if the functions in o allow it.
 func Run(o Options) Result { return RunWith(o, choose.NewSeeded(o.Seed)) }
 
 // RunWith is Run with all that is left to chance drawn from src instead of from the seed.
@@ -110,9 +126,12 @@ func RunWith(o Options, src Source) Result {
 
 func run(o Options, src choose.Source, rec *recorder) Result {
 	o = o.withDefaults()
+	if found := guard(o.check); found != nil {
+		return Result{Options: o, Violation: found, Trace: &trace.Trace{Title: title(&o), Violation: found}}
+	}
 	d := &driver{src: src}
 	s := chooseSetup(&o, src)
-	d.faults = ChooseFaults(src)
+	d.faults = chooseFaults(src)
 	if o.Faults != nil {
 		d.faults = o.Faults(d.faults)
 	}
@@ -144,7 +163,7 @@ func title(o *Options) string {
 
 func chooseSetup(o *Options, src choose.Source) setup {
 	s := setup{common: chooseGroupSettings(src), nodes: o.Nodes, runSeed: uint64(src.Choose(1 << 30))}
-	drawn := choose.Between(src, 1, 7)
+	drawn := choose.Between(src, 1, maxFirstMembers)
 	if s.nodes == 0 {
 		s.nodes = drawn
 	}

@@ -96,3 +96,11 @@ func TestAnySourceOfChoices(t *testing.T) {
 	require.Equal(t, a.Hash, b.Hash)
 	require.Positive(t, a.Stats.Elections)
 }
+
+func TestOptionsOutOfBounds(t *testing.T) {
+	for _, o := range []Options{{Nodes: 8}, {Nodes: -1}, {Clients: 9}, {Clients: -1}, {Events: -1}, {StormEvents: -1}} {
+		r := Run(o)
+		require.NotNil(t, r.Violation)
+		require.Equal(t, "options", r.Violation.Property)
+	}
+}

@@ -69,7 +69,7 @@ func (s step) String() string {
 }
 
 // may reports whether the step can be done now.
-func (m *Member) may(s step) bool {
+func (m *member) may(s step) bool {
 	if m.node == nil {
 		return false
 	}
@@ -106,7 +106,7 @@ func (m *Member) may(s step) bool {
 }
 
 // do does the step, which must be possible.
-func (m *Member) do(s step) {
+func (m *member) do(s step) {
 	w, a := &m.ready, &m.append
 	switch s {
 	case stepTake:
@@ -156,7 +156,7 @@ func (m *Member) do(s step) {
 }
 
 // take takes a Ready. What there is nothing to do for is done at once.
-func (m *Member) take() {
+func (m *member) take() {
 	rd := m.node.Ready()
 	m.hasReady = false
 	m.g.checkReady(m, &rd)
@@ -183,7 +183,7 @@ func writeOf(msg *pb.Message) Write {
 }
 
 // respond delivers the responses of a thread. Those to the member itself wait for their turn.
-func (m *Member) respond(thread int, msgs []pb.Message) {
+func (m *member) respond(thread int, msgs []pb.Message) {
 	for i := range msgs {
 		if msgs[i].To == m.id {
 			m.acks[thread] = append(m.acks[thread], msgs[i])
@@ -193,14 +193,14 @@ func (m *Member) respond(thread int, msgs []pb.Message) {
 	}
 }
 
-func (m *Member) takeAck(thread int) {
+func (m *member) takeAck(thread int) {
 	ack := m.acks[thread][0]
 	m.acks[thread] = m.acks[thread][1:]
 	m.stepMessage(&ack)
 }
 
 // stepMessage gives the library a message.
-func (m *Member) stepMessage(msg *pb.Message) {
+func (m *member) stepMessage(msg *pb.Message) {
 	if err := m.node.Step(*msg); err != nil {
 		m.g.checkRefusal(m, msg, err)
 		return
@@ -214,7 +214,7 @@ func (m *Member) stepMessage(msg *pb.Message) {
 }
 
 // applyEntries has the application apply entries. Those that a snapshot has superseded meanwhile are skipped.
-func (m *Member) applyEntries(ents []pb.Entry) {
+func (m *member) applyEntries(ents []pb.Entry) {
 	for i := range ents {
 		e := &ents[i]
 		if e.Index <= m.app.applied {
@@ -235,7 +235,7 @@ func (m *Member) applyEntries(ents []pb.Entry) {
 	m.saveCheckpoint()
 }
 
-func (m *Member) applyCommand(e *pb.Entry) {
+func (m *member) applyCommand(e *pb.Entry) {
 	c, ok := decodeCommand(e.Data)
 	if !ok {
 		return
@@ -247,7 +247,7 @@ func (m *Member) applyCommand(e *pb.Entry) {
 	m.g.clientApplied(m, &c, e.Index)
 }
 
-func (m *Member) applyChange(e *pb.Entry) {
+func (m *member) applyChange(e *pb.Entry) {
 	change, err := decodeChange(e)
 	if err != nil {
 		m.g.fail("no panic, no refusal", []uint64{m.id}, "member %d: the change at %d cannot be decoded: %v", m.id, e.Index, err)
@@ -263,7 +263,7 @@ func (m *Member) applyChange(e *pb.Entry) {
 }
 
 // saveCheckpoint has an application that keeps its state durably do so.
-func (m *Member) saveCheckpoint() {
+func (m *member) saveCheckpoint() {
 	if !m.settings.DurableApplication || m.outdated {
 		return
 	}
