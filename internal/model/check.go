@@ -39,7 +39,7 @@ func checkPair(a, b *Facts) *trace.Violation {
 type suspicion uint8
 
 const (
-	// suspectCommit: a leader committed entries.
+	// suspectCommit: entries were committed, or learnt to be.
 	suspectCommit suspicion = 1 << iota
 	// suspectLoss: entries went from the disk.
 	suspectLoss
@@ -49,7 +49,7 @@ const (
 
 func suspect(before, after *Facts) suspicion {
 	var s suspicion
-	if after.Leader && len(after.Committed) > len(before.Committed) {
+	if len(after.Committed) > len(before.Committed) {
 		s |= suspectCommit
 	}
 	if losesDurable(before, after) {

@@ -8,7 +8,7 @@ import (
 )
 
 // Committed entries are durable on a quorum for ever (Raft §5.3, §5.4). That is shown in two steps: when a leader
-// commits an entry, a quorum of the voters of its configuration, and of the outgoing ones if it is joint, has it on
+// commits an entry, which nobody else can be the first to know, a quorum of the voters of its configuration, and of the outgoing ones if it is joint, has it on
 // disk; and no disk ever loses an entry that anyone knows to be committed.
 
 // checkCommitDurable checks the first. The configuration may change within the step, as what was committed is applied:
@@ -18,6 +18,11 @@ func checkCommitDurable(before, after *Facts, group []*Facts) *trace.Violation {
 		index, e := uint64(i)+1, after.Committed[i]
 		if knownElsewhere(after.Member, i, e, group) {
 			continue
+		}
+		if !before.Leader && !after.Leader {
+			return violation("commit durable on a quorum", fmt.Sprintf(
+				"member %d, which does not lead, is the first to take index %d of term %d for committed", after.Member, index, e.Term),
+				group...)
 		}
 		has := func(id uint64) bool {
 			return slices.ContainsFunc(group, func(f *Facts) bool { return f.Member == id && f.Durable.holds(index, e) })

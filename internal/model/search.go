@@ -224,7 +224,11 @@ func (w *worker) expand(words []uint32, number uint32) bool {
 			}
 			continue
 		case pruned:
+			// It is not gone on from, but looked at all the same: elections and commits send many messages.
 			w.pruned++
+			if !w.inspect(number, uint16(i)) {
+				return false
+			}
 			continue
 		}
 		w.transitions++
@@ -236,6 +240,18 @@ func (w *worker) expand(words []uint32, number uint32) bool {
 		w.terminal++
 	}
 	return true
+}
+
+// inspect checks a successor that is not kept; false if it violates a property.
+func (w *worker) inspect(parent uint32, move uint16) bool {
+	v := w.check()
+	if v == nil {
+		v = w.checkPairs()
+	}
+	if v != nil {
+		w.report(finding{violation: v, parent: parent, move: move})
+	}
+	return v == nil
 }
 
 // arrive checks the successor and keeps it if it is new; false if it violates a property.
