@@ -57,7 +57,7 @@ func newLog(storage Storage) (raftLog, error) {
 		return raftLog{}, fmt.Errorf("storage reports first index %d and last index %d: want 1 <= first <= last+1", first, last)
 	}
 	if last >= maxIndex {
-		return raftLog{}, fmt.Errorf("storage reports last index %d: want below %d", last, maxIndex)
+		return raftLog{}, fmt.Errorf("storage reports last index %d: want below %d", last, uint64(maxIndex))
 	}
 	term, err := storage.Term(last)
 	if err != nil {

@@ -56,11 +56,14 @@ func (g *group) do(act action) bool {
 		g.recorder.begin(g, m, &act)
 	}
 	g.perform(m, &act)
+	g.hash.Add(g.event<<32 | uint64(act.kind)<<16 | uint64(act.member))
+	if act.kind > actDuplicate {
+		g.hash.Add(act.a ^ act.b<<32)
+	}
 	if m != nil && m.up() {
 		g.checkMember(m)
 		// Asked here, and nowhere else: HasReady makes messages, so that it matters when it is asked.
 		m.hasReady = !m.ready.taken && m.node.HasReady()
-		g.hash.Add(g.event<<16 | uint64(act.kind)<<8 | uint64(act.member))
 		g.hash.Add(m.seen.status.Term<<32 ^ m.seen.status.Commit<<8 ^ uint64(m.seen.status.RaftState))
 	}
 	if g.recorder != nil {
@@ -175,13 +178,12 @@ func (g *group) movePacket(m *member, act *action) {
 // configurations of long ago, in which it might win an election: its application lets no time pass.
 func (g *group) tick(m *member, n uint64) {
 	m.seen.contact.now += n
-	switch {
-	case m.app.applied < m.quietTo:
-		m.node.TickQuiesced()
-	case n == 1:
-		m.node.Tick()
-	default:
-		m.node.TickBy(n)
+	for range n {
+		if m.app.applied < m.quietTo {
+			m.node.TickQuiesced()
+		} else {
+			m.node.Tick()
+		}
 	}
 }
 

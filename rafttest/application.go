@@ -11,7 +11,8 @@ import (
 // StateMachine is what a user may have every member run beside the simulator's own. It is used from one goroutine, must
 // be deterministic, and is lost in a crash: a member that starts again is given the state that a snapshot holds.
 type StateMachine interface {
-	// Apply performs a committed command, one that Options.Command made.
+	// Apply performs a committed command, one that Options.Command made and that is not empty. One that reached the log twice,
+	// because the network doubled a proposal on its way to the leader, is performed twice.
 	Apply(index uint64, command []byte)
 	// Digest sums up the state: equal states give equal digests. After any index it must be the same at every member.
 	Digest() uint64

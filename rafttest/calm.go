@@ -11,8 +11,9 @@ import (
 // Liveness: once faults have stopped, there is a leader, everybody catches up, commands and reads are answered, within
 // a bounded number of ticks. (Raft promises it for timeouts well above the time of a broadcast, §5.6.)
 
-// recoveryTimeouts is how many election timeouts a group has for each of the two: to recover, and to serve.
-const recoveryTimeouts = 60
+// recoveryTimeouts is how many election timeouts, by a true clock, a group has for each of the two: to recover, and to
+// serve. A member's clock may be half as fast, and its timeout twice the shortest.
+const recoveryTimeouts = 120
 
 // served is what clients have been given since the group recovered.
 type served struct {
@@ -33,6 +34,7 @@ func (s *served) note(c *client) {
 func (d *driver) calmDown() {
 	g := d.g
 	d.calm = true
+	d.armed = [maxMembers + 1]int{}
 	d.do(action{kind: actNote, a: noteCalm})
 	g.network.heal()
 	d.hurry()
@@ -66,7 +68,7 @@ func (d *driver) await(what string, done func() bool) {
 		if n%16 == 0 && done() {
 			return
 		}
-		if d.now-from > uint64(recoveryTimeouts*d.g.common.electionTick*tickTime*2) {
+		if d.now-from > uint64(recoveryTimeouts*d.g.common.electionTick*tickTime) {
 			break
 		}
 		t := d.next()
@@ -78,7 +80,7 @@ func (d *driver) await(what string, done func() bool) {
 }
 
 // recovered reports whether there is a leader whose configuration is not joint, and whose members have applied all that
-// is committed. It then stops those who are no members.
+// is committed but for the last few entries. It then stops those who are no members.
 func (d *driver) recovered() bool {
 	g := d.g
 	lead := g.leader()
@@ -90,7 +92,7 @@ func (d *driver) recovered() bool {
 		if !g.known.isMember(m.id) {
 			continue
 		}
-		behind := m.app.applied < g.known.last.index && m != lead && m.seen.status.Commit+4 < g.known.last.index
+		behind := m.app.applied+4 < g.known.last.index // clients go on writing
 		if !m.up() || behind || membershipDigest(m.app.membership) != members {
 			return false
 		}

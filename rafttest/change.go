@@ -58,7 +58,11 @@ func chooseChange(src choose.Source, highest int) uint64 {
 // proposeChange proposes a membership change through m.
 func (g *group) proposeChange(m *member, packed uint64) {
 	g.stats.Changes++
-	err := m.node.ProposeConfChange(unpackChange(packed))
+	change := unpackChange(packed)
+	if _, data, err := pb.MarshalConfChange(change); err == nil {
+		g.biggest = max(g.biggest, uint64(len(data)))
+	}
+	err := m.node.ProposeConfChange(change)
 	if err != nil && !errors.Is(err, raft.ErrProposalDropped) {
 		g.fail("no panic, no refusal", []uint64{m.id}, "member %d refuses a membership change: %v", m.id, err)
 	}

@@ -8,10 +8,10 @@ import (
 // Bounded memory: what awaits an answer stays within the limits of the configuration.
 
 // boundsInterval is the number of a member's events between two looks at a leader, which cost more than others.
-const boundsInterval = 64
+const boundsInterval = 16
 
-// biggestCommand is the size that a single proposal does not exceed.
-const biggestCommand = 4096
+// biggestPadding is the most that the simulator's own commands are padded with.
+const biggestPadding = 4096
 
 func (g *group) checkBounds(m *member) {
 	m.seen.events++
@@ -25,6 +25,10 @@ func (g *group) checkBounds(m *member) {
 		if n := p.Inflights.Count(); n > m.settings.MaxInflightMsgs {
 			g.fail("bounded memory", []uint64{m.id, id}, "leader %d has %d appends in flight to %d, the limit is %d", m.id, n, id,
 				m.settings.MaxInflightMsgs)
+		}
+		if limit := m.settings.MaxInflightBytes; limit > 0 && p.Inflights.Bytes() > limit+max(m.settings.MaxSizePerMsg, g.biggest) && p.Inflights.Count() > 1 {
+			g.fail("bounded memory", []uint64{m.id, id}, "leader %d has %d bytes in flight to %d, the limit is %d", m.id,
+				p.Inflights.Bytes(), id, limit)
 		}
 		if p.Match >= p.Next {
 			g.fail("bounded memory", []uint64{m.id, id}, "leader %d: member %d matches up to %d, and is next sent %d", m.id, id, p.Match,
@@ -57,8 +61,9 @@ func (g *group) checkUncommitted(m *member, rd *raft.Ready) {
 	}
 	s.uncommitted += payloadOf(rd.Entries, s.ledSince)
 	s.uncommitted -= min(s.uncommitted, payloadOf(rd.CommittedEntries, s.ledSince))
-	if limit := m.settings.MaxUncommitted; limit > 0 && s.uncommitted > max(limit, biggestCommand) {
-		g.failReady(m, rd, "%d bytes are uncommitted, the limit is %d", s.uncommitted, limit)
+	if limit := m.settings.MaxUncommitted; limit > 0 && s.uncommitted > max(limit, g.biggest) {
+		g.fail("bounded memory", []uint64{m.id}, "leader %d has %d bytes uncommitted, the limit is %d, the largest proposal %d", m.id,
+			s.uncommitted, limit, g.biggest)
 	}
 }
 

@@ -28,6 +28,10 @@ func (g *group) checkCommit(m *member, st *raft.BasicStatus) {
 		*k.committed.at(index) = committedEntry{term: id.term, in: st.Term}
 		k.last = id
 	}
+	if k.last.term != st.Term {
+		g.fail("committed on a quorum", []uint64{m.id}, "leader %d of term %d is the first to take entry %d of term %d for committed: only "+
+			"an entry of its own term commits those before it", m.id, st.Term, k.last.index, k.last.term)
+	}
 	g.checkQuorumHolds(m, k.last)
 }
 
@@ -47,7 +51,7 @@ func (g *group) checkQuorumHolds(m *member, id entryID) {
 	for _, voters := range [][]uint64{cs.Voters, cs.VotersOutgoing} {
 		var holders uint32
 		for _, v := range voters {
-			if other := g.byID[v]; other != nil && (other.wiped || other.seen.durable.holds(id)) {
+			if other := g.byID[v]; other != nil && other.seen.durable.holds(id) {
 				holders |= 1 << v
 			}
 		}

@@ -29,7 +29,7 @@ func (g *group) checkStillHeld(m *member, id entryID) {
 		without := 0
 		for _, v := range voters {
 			other := g.byID[v]
-			if other == m || other != nil && !other.wiped && !other.seen.durable.holds(id) {
+			if other == m || other == nil || !other.seen.durable.holds(id) {
 				without++
 			}
 		}
@@ -48,6 +48,12 @@ func (g *group) checkSnapshotDurable(m *member, meta pb.SnapshotMetadata) {
 	if known && c.term != meta.Term {
 		g.fail("committed entries are durable", []uint64{m.id}, "member %d stores a snapshot at index %d of term %d, where an entry "+
 			"of term %d is committed", m.id, meta.Index, meta.Term, c.term)
+	}
+	for index := meta.Index + 1; index <= min(m.seen.durable.last(), g.known.last.index); index++ {
+		c, known := g.known.committed.find(index)
+		if held, ok := m.seen.durable.at(index); known && ok && held.term == c.term {
+			g.checkStillHeld(m, held) // it goes with the log that the snapshot replaces
+		}
 	}
 	if meta.Index < m.seen.durable.first {
 		g.fail("committed entries are durable", []uint64{m.id}, "member %d stores a snapshot at index %d, its log begins after %d",

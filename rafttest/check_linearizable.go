@@ -10,7 +10,8 @@ import (
 )
 
 // Linearizability: every command and every read takes effect at one moment between its call and its return (Raft §8).
-// Reads are looked at twice: when the library answers one, and at the end of the run as what clients saw of registers.
+// Reads are looked at when the library answers one, operations when they end, and at the end of the run all that clients
+// saw of the registers.
 
 // checkRead checks the answer to a request: the index that it gives is not below what anybody knew to be committed when
 // the request was made.
@@ -18,6 +19,15 @@ func (g *group) checkRead(m *member, r *pendingRead, index uint64) {
 	if index < r.floor {
 		g.fail("linearizable reads", []uint64{m.id}, "member %d is told that it may read at index %d; when client %d asked, %d was known "+
 			"to be committed", m.id, index, r.client, r.floor)
+	}
+}
+
+// operationDone takes note of what a client was given, and checks it against what ended before it was asked for.
+func (g *group) operationDone(m *member, c *client, index uint64, op linear.Operation) {
+	g.history = append(g.history, op)
+	g.hash.Add(op.Value<<1 ^ index)
+	if v := g.online.Done(c.floor, op, index); v != nil {
+		g.fail("linearizability", []uint64{m.id}, "at member %d: %s", m.id, v.Explanation)
 	}
 }
 

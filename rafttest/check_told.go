@@ -32,11 +32,27 @@ func (g *group) checkSent(m *member, msg *pb.Message) {
 			g.failSent("persistence before telling", m, msg, "has not got the vote on disk, and sends")
 		}
 	case pb.MsgAppResp:
-		if !msg.Reject && msg.Index > m.seen.durable.last() {
-			g.failSent("persistence before telling", m, msg, "has not got the entries on disk, and sends")
+		if !msg.Reject {
+			g.checkAcknowledgement(m, msg)
 		}
 	case pb.MsgApp:
 		g.checkAppendSize(m, msg)
+	}
+}
+
+// checkAcknowledgement checks that what the message acknowledges is on disk, and is what the leader has.
+func (g *group) checkAcknowledgement(m *member, msg *pb.Message) {
+	if msg.Index > m.seen.durable.last() {
+		g.failSent("persistence before telling", m, msg, "has not got the entries on disk, and sends")
+	}
+	lead := g.byID[msg.To]
+	if lead == nil || !lead.up() || lead.seen.status.RaftState != raft.StateLeader || lead.seen.status.Term != msg.Term {
+		return
+	}
+	held, ok := m.seen.durable.at(msg.Index)
+	theirs, known := lead.seen.told.at(msg.Index)
+	if msg.Index > lead.seen.told.last() || ok && known && held != theirs {
+		g.failSent("log matching", m, msg, "acknowledges what its leader has not got, and sends")
 	}
 }
 

@@ -188,10 +188,10 @@ func wrongReadys() []wrong {
 			m.settings.MaxPendingReads, m.seen.reads = 1, make([]pendingRead, 2)
 			c.checkPendingReads(m)
 		}},
-		{"too much uncommitted", "ready contract", func(c *crashRun) {
+		{"too much uncommitted", "bounded memory", func(c *crashRun) {
 			m := c.byID[1]
 			m.settings.MaxUncommitted, m.seen.ledSince = 1, 2
-			c.checkUncommitted(m, &raft.Ready{Entries: []pb.Entry{{Term: 2, Data: make([]byte, biggestCommand+1)}}})
+			c.checkUncommitted(m, &raft.Ready{Entries: []pb.Entry{{Term: 2, Data: make([]byte, biggestPadding+1000)}}})
 		}},
 	}
 }

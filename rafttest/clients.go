@@ -24,6 +24,8 @@ type client struct {
 	life   uint64
 	// called is the event in which it asked.
 	called uint64
+	// floor is what the operation has to follow.
+	floor linear.Floor
 }
 
 // pendingRead is a request to a member's library that is not yet answered.
@@ -45,10 +47,12 @@ type readyRead struct {
 // propose has client i write a register through m.
 func (g *group) propose(m *member, i, register int, body []byte) {
 	c := &g.clients[i]
-	*c = client{number: c.number + 1, busy: true, register: register, member: m.id, life: m.life, called: g.event}
+	*c = client{number: c.number + 1, busy: true, register: register, member: m.id, life: m.life, called: g.event, floor: g.online.Called()}
 	cmd := command{client: i, register: register, number: c.number, body: body}
 	g.stats.Proposals++
-	err := m.node.Propose(cmd.encode())
+	data := cmd.encode()
+	g.biggest = max(g.biggest, uint64(len(data)))
+	err := m.node.Propose(data)
 	if err != nil {
 		g.checkProposalError(m, err)
 		// A refused proposal is not in any log.
@@ -73,14 +77,14 @@ func (g *group) giveUp(i int) bool {
 }
 
 // clientApplied is called when the application of m has performed a command.
-func (g *group) clientApplied(m *member, cmd *command, _ uint64) {
+func (g *group) clientApplied(m *member, cmd *command, index uint64) {
 	c := &g.clients[cmd.client]
 	if !c.busy || c.read || c.number != cmd.number || c.member != m.id || c.life != m.life {
 		return
 	}
 	c.busy = false
 	g.stats.Writes++
-	g.history = append(g.history, linear.Operation{
+	g.operationDone(m, c, index, linear.Operation{
 		Client: cmd.client, Key: cmd.register, Write: true, Value: cmd.value(), Call: c.called, Return: g.event,
 	})
 	g.clientDone(cmd.client, true)
@@ -99,7 +103,7 @@ func (g *group) read(m *member, i, register int) {
 	floor := g.known.last.index
 	again := c.busy && c.read && c.member == m.id && c.life == m.life
 	if !again {
-		*c = client{number: c.number + 1, busy: true, read: true, register: register, member: m.id, life: m.life, called: g.event}
+		*c = client{number: c.number + 1, busy: true, read: true, register: register, member: m.id, life: m.life, called: g.event, floor: g.online.Called()}
 	}
 	context := g.readContext(m, i, again)
 	for _, r := range m.seen.reads {
@@ -194,7 +198,7 @@ func (g *group) finishReads(m *member) {
 		}
 		c.busy = false
 		g.stats.Reads++
-		g.history = append(g.history, linear.Operation{
+		g.operationDone(m, c, m.app.applied, linear.Operation{
 			Client: r.client, Key: c.register, Value: m.app.registers.values[c.register], Call: c.called, Return: g.event,
 		})
 		g.clientDone(r.client, true)
@@ -212,5 +216,5 @@ func (g *group) commandBody(seed uint64) []byte {
 	if g.opt.Command != nil {
 		return g.opt.Command(choose.NewSeeded(seed))
 	}
-	return make([]byte, seed%(biggestCommand-commandSize))
+	return make([]byte, seed%biggestPadding)
 }

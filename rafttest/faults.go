@@ -2,22 +2,22 @@ package rafttest
 
 import "github.com/seed695671cb/raft/internal/choose"
 
-// Faults says how much goes wrong while faults last. Rates are per mille; zero is never.
+// Faults says how much goes wrong while faults last. Zero is never.
 type Faults struct {
-	// Loss, Duplicate and Delay are of messages. One that is delayed arrives after many that were sent later, perhaps
+	// Loss, Duplicate and Delay are of messages: per mille of them. One that is delayed arrives after many that were sent later, perhaps
 	// after many elections.
 	Loss, Duplicate, Delay int
-	// Stall is of steps of disks, applications and Ready loops that take very long.
+	// Stall is, per mille, of steps of disks, applications and Ready loops that take very long.
 	Stall int
-	// ClockStop is of ticks that come late. It has no effect where leases rest on clocks.
+	// ClockStop is, per mille, of ticks that come late. It has no effect where leases rest on clocks.
 	ClockStop int
 
 	// Interval is the typical time, in thousandths of a tick, between two moments at which one of the following happens.
-	// Zero: a tick. The rest are weights: of what happens at these moments, they make up so much.
+	// Zero: a tick. Those that follow are weights: of what happens at these moments, each makes up so much, and nothing 200.
 	Interval int
 
-	// Crash is of a member, Torn of crashes that leave a part of what was being written.
-	Crash, Torn int
+	// Crash is of a member: mostly in the middle of its work.
+	Crash int
 	// Partition is of links that break: those of one member, those in one direction, those between two halves, or between
 	// two halves but for a bridge. Heal is of their repair.
 	Partition, Heal int
@@ -25,14 +25,17 @@ type Faults struct {
 	Slow int
 	// SnapshotBusy is of a disk that has its snapshot not to hand for a while.
 	SnapshotBusy int
-	// LateReports is of reports on snapshots and unreachable members that are late or false.
-	LateReports int
 	// Wipe is of a member that was removed and loses its disk.
 	Wipe int
 
 	// Churn is of membership changes, Transfer of leadership transfers, Campaign of campaigns on request and of leaders
 	// forgotten, Compact of snapshots and compactions: none of them a fault, all of them a trial.
 	Churn, Transfer, Campaign, Compact int
+
+	// The rest are per mille again. Torn is of crashes that leave a part of what was being written.
+	Torn int
+	// LateReports is of reports on snapshots and unreachable members that are late or false.
+	LateReports int
 }
 
 // chooseFaults draws which faults a run has, and how often: most runs have some of them, few have all, so that none is
@@ -47,7 +50,7 @@ func chooseFaults(src Source) Faults {
 	return Faults{
 		Loss: some(200), Duplicate: some(100), Delay: some(60), Stall: some(20), ClockStop: some(10),
 		Interval: choose.Pick(src, []int{200, 500, 1000, 2000, 5000}),
-		Crash:    some(300), Torn: some(1000), Partition: some(300), Heal: 50 + some(300),
+		Crash:    some(300), Torn: 200 + some(800), Partition: some(300), Heal: 50 + some(300),
 		Slow: some(200), SnapshotBusy: some(60), LateReports: some(500), Wipe: some(300),
 		Churn: some(500), Transfer: some(200), Campaign: some(300), Compact: 100 + some(400),
 	}
@@ -67,6 +70,10 @@ func (d *driver) fault() {
 	weights := []int{f.Crash, f.Partition, f.Heal, f.SnapshotBusy, f.Wipe, f.Churn, f.Transfer, f.Campaign, f.Compact, f.Slow, 200}
 	switch choose.Weighted(d.src, weights) {
 	case 0:
+		if choose.Chance(d.src, 600) {
+			d.armed[m.id] = 1 + d.src.Choose(20)
+			return
+		}
 		d.crash(m)
 	case 1:
 		d.partition()
@@ -108,11 +115,31 @@ func (d *driver) newSettings() uint64 {
 	return 1 + uint64(d.src.Choose(1<<30))
 }
 
+// trigger has an armed member crash when its time has come, or when there is a write to be torn.
+func (d *driver) trigger(m *member) bool {
+	if d.armed[m.id] == 0 {
+		return false
+	}
+	d.armed[m.id]--
+	if d.armed[m.id] > 0 && !(m.unsyncedSteps() > 1 && choose.Chance(d.src, 500)) {
+		return false
+	}
+	d.crash(m)
+	return true
+}
+
 // crash has a member crash, at whatever step it is.
 func (d *driver) crash(m *member) {
+	d.armed[m.id] = 0
 	keep := 0
 	if steps := m.unsyncedSteps(); steps > 0 && choose.Chance(d.src, d.faults.Torn) {
 		keep = d.src.Choose(steps + 1)
+	}
+	if m.ready.taken || len(m.append.queue)+len(m.apply.queue) > 0 {
+		d.g.stats.CrashesAtWork++
+	}
+	if keep > 0 && keep < m.unsyncedSteps() {
+		d.g.stats.TornWrites++
 	}
 	d.do(action{kind: actCrash, member: uint8(m.id), a: uint64(keep)})
 	d.generation[m.id]++
@@ -133,6 +160,7 @@ func (d *driver) campaign(m *member) {
 // the leader when the new one is elected.
 func (d *driver) transfer(m *member) {
 	lead := d.likelyLeader(m)
+	d.g.stats.Transfers++
 	d.do(action{kind: actTransfer, member: uint8(lead.id), a: choose.Pick(d.src, d.g.members).id})
 	if d.faults.Partition == 0 || !choose.Chance(d.src, 300) {
 		return
@@ -157,6 +185,7 @@ const (
 func (d *driver) partition() {
 	g := d.g
 	g.network.heal()
+	g.stats.Partitions++
 	kind, one := uint64(d.src.Choose(4)), choose.Pick(d.src, g.members).id
 	if lead := g.leader(); lead != nil && choose.Chance(d.src, 500) {
 		one = lead.id
@@ -198,6 +227,7 @@ func (d *driver) wipe() {
 	for _, m := range g.members {
 		if !m.wiped && m.up() && !g.known.isMember(m.id) && g.known.removedAt[m.id] > 0 && d.removalIsKnown(lead, m) {
 			d.do(action{kind: actWipe, member: uint8(m.id)})
+			g.stats.Wipes++
 			d.generation[m.id]++
 			return
 		}

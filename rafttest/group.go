@@ -27,6 +27,10 @@ type group struct {
 	clients [maxClients]client
 	// history is what clients have seen of their commands and reads.
 	history []linear.Operation
+	// online looks at the operations as they end.
+	online linear.Online
+	// biggest is the size of the largest proposal so far, membership changes included.
+	biggest uint64
 
 	// event numbers the events; hash sums them up.
 	event uint64
@@ -131,9 +135,6 @@ func (g *group) newStateMachine(id uint64) StateMachine {
 	}
 	return nil
 }
-
-// logger returns what a member logs to.
-func (g *group) logger(*member) raft.Logger { return raft.DiscardLogger{} }
 
 // send checks messages that leave a member, and puts them on their way, or into the queues of its storage threads.
 func (g *group) send(m *member, msgs []pb.Message) {

@@ -86,7 +86,7 @@ func (m *member) start() {
 	cfg.ID, cfg.Storage = m.id, diskOf{Disk: m.disk, m: m}
 	cfg.Applied = m.app.applied
 	cfg.Rand = rand.NewPCG(m.g.runSeed^m.id, m.life)
-	cfg.Logger = m.g.logger(m)
+	cfg.Logger = raft.DiscardLogger{}
 	node, err := raft.NewRawNode(&cfg)
 	if err != nil {
 		m.g.fail("no panic, no refusal", []uint64{m.id}, "member %d does not start: %v", m.id, err)

@@ -142,8 +142,8 @@ func mix(h, v uint64) uint64 {
 	return h ^ h>>29
 }
 
-// mixed is how many bytes of a string mixBytes takes in whole: all that says anything is in them.
-const mixed = 64
+// mixed is how many bytes of a string mixBytes takes in whole. The simulator's own commands say nothing beyond them.
+const mixed = 256
 
 // mixBytes takes in the length, the first bytes, and of padding after that only a sample.
 func mixBytes(h uint64, b []byte) uint64 {

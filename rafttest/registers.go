@@ -52,13 +52,12 @@ func decodeCommand(data []byte) (c command, ok bool) {
 func (c *command) value() uint64 { return c.number<<8 | uint64(c.client) }
 
 // apply performs the command, unless it or a later one of the same client has been performed.
-func (r *registers) apply(c *command) (performed bool) {
+func (r *registers) apply(c *command) {
 	if c.number <= r.last[c.client] {
-		return false
+		return
 	}
 	r.last[c.client] = c.number
 	r.values[c.register] = c.value()
-	return true
 }
 
 const registersSize = 8 * (maxRegisters + maxClients)

@@ -2,6 +2,7 @@ package rafttest
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/seed695671cb/raft/internal/choose"
 	"github.com/seed695671cb/raft/rafttest/trace"
@@ -47,8 +48,8 @@ func (o *Options) check() {
 			}})
 		}
 	}
-	wrong("Events", o.Events, 1, 1<<40)
-	wrong("StormEvents", o.StormEvents, 1, 1<<40)
+	wrong("Events", o.Events, 1, math.MaxInt32)
+	wrong("StormEvents", o.StormEvents, 1, math.MaxInt32)
 	wrong("Clients", o.Clients, 1, maxClients)
 	wrong("Nodes", o.Nodes, 0, maxFirstMembers)
 }
@@ -70,6 +71,10 @@ func (o Options) withDefaults() Options {
 // Stats count what happened in a run.
 type Stats struct {
 	Messages, Elections, Crashes, Snapshots, Changes, Proposals, Writes, Reads, LostReads, Recoveries int
+	// CrashesAtWork are the crashes of members that had begun with a Ready, TornWrites those that left a part of a write.
+	CrashesAtWork, TornWrites int
+	// Partitions are links cut, Wipes the disks lost by members that were removed, Transfers those asked for.
+	Partitions, Wipes, Transfers int
 }
 
 // Result is what became of a run.
@@ -109,19 +114,32 @@ func RunWith(o Options, src Source) Result {
 	if o.Record {
 		return run(o, src, newRecorder())
 	}
-	if _, seeded := src.(*choose.Seeded); !seeded {
+	if s, seeded := src.(*choose.Seeded); !seeded || *s != *choose.NewSeeded(o.Seed) {
 		recorded := choose.NewRecorder(src)
 		result := run(o, recorded, nil)
 		if result.Violation == nil {
 			return result
 		}
-		return run(o, choose.NewReplay(recorded.Choices()), newRecorder())
+		return result.sameAs(run(o, choose.NewReplay(recorded.Choices()), newRecorder()))
 	}
 	result := run(o, src, nil)
 	if result.Violation == nil {
 		return result
 	}
-	return run(o, choose.NewSeeded(o.Seed), newRecorder())
+	return result.sameAs(run(o, choose.NewSeeded(o.Seed), newRecorder()))
+}
+
+// sameAs returns the record of a run that was done again, if it went as the first time. If not, the first is what counts:
+// something is not decided by the source of choices.
+func (r *Result) sameAs(again Result) Result {
+	if again.Violation != nil && again.Hash == r.Hash {
+		return again
+	}
+	r.Violation.Evidence = append([]string{
+		"done again, the run went otherwise: something in the disk, the state machine or Options is not decided by the seed",
+	}, r.Violation.Evidence...)
+	r.Trace = &trace.Trace{Title: title(&r.Options), Violation: r.Violation}
+	return *r
 }
 
 func run(o Options, src choose.Source, rec *recorder) Result {
@@ -203,4 +221,9 @@ func (s *Stats) Add(o *Stats) {
 	s.Reads += o.Reads
 	s.LostReads += o.LostReads
 	s.Recoveries += o.Recoveries
+	s.CrashesAtWork += o.CrashesAtWork
+	s.TornWrites += o.TornWrites
+	s.Partitions += o.Partitions
+	s.Wipes += o.Wipes
+	s.Transfers += o.Transfers
 }

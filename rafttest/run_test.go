@@ -34,6 +34,11 @@ func TestSeeds(t *testing.T) {
 	require.Greater(t, sum.LostReads, 100)
 	require.Greater(t, sum.Changes, 100)
 	require.Equal(t, 40, sum.Recoveries)
+	require.Greater(t, sum.CrashesAtWork, 100)
+	require.Greater(t, sum.TornWrites, 1)
+	require.Greater(t, sum.Partitions, 100)
+	require.Greater(t, sum.Transfers, 50)
+	require.Positive(t, sum.Wipes)
 }
 
 // TestTheSameSeedDoesTheSame on every run, with any number of processors, recorded or not. The hash is written down here:
@@ -42,6 +47,7 @@ func TestTheSameSeedDoesTheSame(t *testing.T) {
 	o := Options{Seed: 7, Events: 5000, Nodes: 5}
 	first := Run(o)
 	requireClean(t, &first)
+	require.Equal(t, uint64(0x8c576facc990e6f0), first.Hash)
 	procs := runtime.GOMAXPROCS(1)
 	second := Run(o)
 	runtime.GOMAXPROCS(procs)

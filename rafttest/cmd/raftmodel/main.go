@@ -4,16 +4,21 @@
 //
 //	go run ./rafttest/cmd/raftmodel -bounds short
 //
-// The exit status is 1 if a property did not hold, 2 if raftmodel was not used right.
+// An interrupt ends the search, and what is done so far is printed; a second one ends raftmodel at once.
+//
+// The exit status is 1 if a property did not hold, 2 if raftmodel was not used right or a counterexample could not be
+// written, 130 if the search was interrupted before that.
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -34,12 +39,14 @@ type config struct {
 func main() {
 	c, err := parse(os.Args[1:])
 	if err == nil && c.list {
-		listBounds(c.bounds)
+		listBounds(os.Stdout, c.bounds)
 		return
 	}
+	ctx, release := signal.NotifyContext(context.Background(), os.Interrupt)
+	context.AfterFunc(ctx, release)
 	var found bool
 	if err == nil {
-		found, err = c.search()
+		found, err = c.search(ctx)
 	}
 	switch {
 	case err == flag.ErrHelp:
@@ -49,6 +56,8 @@ func main() {
 		os.Exit(2)
 	case found:
 		os.Exit(1)
+	case ctx.Err() != nil:
+		os.Exit(130)
 	}
 }
 
@@ -63,24 +72,38 @@ func parse(args []string) (*config, error) {
 	quiet := fs.Bool("quiet", false, "no progress line")
 	fs.BoolVar(&c.list, "list", false, "list the bounds, and explore nothing")
 	fs.BoolVar(&c.json, "json", false, "print the outcome as one line of JSON at the end")
-	fs.StringVar(&c.out, "out", ".", "where a counterexample is written")
+	fs.StringVar(&c.out, "out", ".", "the directory where a counterexample is written; it is created")
 	if err := fs.Parse(args); err != nil {
 		return nil, flag.ErrHelp
 	}
 	if fs.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
+	switch {
+	case c.options.Workers < 1:
+		return nil, fmt.Errorf("-j is %d, want at least 1", c.options.Workers)
+	case c.options.MaxStates < 0 || c.options.MaxTime < 0:
+		return nil, fmt.Errorf("-max-states and -max-time must be at least 0")
+	}
 	if *quiet {
 		c.options.Progress = io.Discard
 	}
 	var err error
-	c.bounds, err = model.BoundsNamed(*bounds)
-	return c, err
+	if c.bounds, err = model.BoundsNamed(*bounds); err != nil {
+		return nil, err
+	}
+	if c.list {
+		return c, nil
+	}
+	if err := os.MkdirAll(c.out, 0o777); err != nil {
+		return nil, fmt.Errorf("-out %q: %w", c.out, err)
+	}
+	return c, nil
 }
 
-func listBounds(all []model.Bounds) {
+func listBounds(w io.Writer, all []model.Bounds) {
 	for i := range all {
-		fmt.Printf("%s\n  %s\n", all[i].About, all[i].String())
+		fmt.Fprintf(w, "%s\n  %s\n", all[i].About, all[i].String())
 	}
 }
 
@@ -92,13 +115,14 @@ type outcome struct {
 	States    int              `json:"states"`
 }
 
-// search explores all bounds, until a property does not hold.
-func (c *config) search() (found bool, err error) {
+// search explores all bounds, until a property does not hold or ctx is done.
+func (c *config) search(ctx context.Context) (found bool, err error) {
 	var o outcome
+	var unwritten error
 	begun := time.Now()
 	for i := range c.bounds {
 		b := &c.bounds[i]
-		r, err := c.searchOne(b)
+		r, err := c.searchOne(ctx, b)
 		if err != nil {
 			return false, err
 		}
@@ -109,28 +133,33 @@ func (c *config) search() (found bool, err error) {
 		}
 		if o.Violation = r.Violation(); o.Violation != nil {
 			o.Work = fmt.Sprintf("%d states, %d of bounds %s; %d events", o.States, r.States, b.Name, r.Counterexample.Events)
-			if err := c.explain(r); err != nil {
-				return true, err
-			}
+			unwritten = c.explain(r)
+			break
+		}
+		if ctx.Err() != nil {
+			o.Work = fmt.Sprintf("interrupted after %d states, in bounds %s", o.States, b.Name)
 			break
 		}
 	}
 	o.Seconds = time.Since(begun).Seconds()
 	if !c.json {
 		fmt.Printf("%s in %.1f s\n", o.Work, o.Seconds)
-		return o.Violation != nil, nil
+		return o.Violation != nil, unwritten
 	}
 	line, err := json.Marshal(o)
+	if err != nil {
+		return o.Violation != nil, err
+	}
 	fmt.Println(string(line))
-	return o.Violation != nil, err
+	return o.Violation != nil, unwritten
 }
 
-func (c *config) searchOne(b *model.Bounds) (*model.Result, error) {
+func (c *config) searchOne(ctx context.Context, b *model.Bounds) (*model.Result, error) {
 	m, err := model.NewMachine(*b)
 	if err != nil {
 		return nil, err
 	}
-	return model.Search(context.Background(), m, b, c.options)
+	return model.Search(ctx, m, b, c.options)
 }
 
 // explain shows a counterexample, and writes it down.
@@ -147,18 +176,15 @@ func (c *config) explain(r *model.Result) error {
 		write  func(io.Writer, *trace.Trace) error
 	}{{".txt", trace.WriteText}, {".script.txt", trace.WriteScript}, {".html", trace.WriteHTML}} {
 		path := filepath.Join(c.out, name+form.suffix)
-		f, err := os.Create(path)
-		if err != nil {
+		var b bytes.Buffer
+		if err := form.write(&b, t); err != nil {
+			fmt.Fprintf(os.Stderr, "not written: %s: %v\n", path, err) // not every event has a command of the scripts
+			continue
+		}
+		if err := os.WriteFile(path, b.Bytes(), 0o666); err != nil {
 			return err
 		}
-		if err := form.write(f, t); err != nil {
-			fmt.Fprintf(os.Stderr, "not written: %s: %v\n", path, err)
-		} else {
-			fmt.Fprintln(os.Stderr, "written:", path)
-		}
-		if err := f.Close(); err != nil {
-			return err
-		}
+		fmt.Fprintln(os.Stderr, "written:", path)
 	}
 	return nil
 }

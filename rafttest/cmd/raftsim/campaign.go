@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,36 +26,49 @@ type campaign struct {
 	events  atomic.Uint64
 	stop    atomic.Bool
 
-	mu     sync.Mutex
-	hash   uint64 // of all runs, whatever their order
-	stats  rafttest.Stats
-	failed *rafttest.Result
+	mu          sync.Mutex
+	hash        uint64 // of all runs, whatever their order
+	stats       rafttest.Stats
+	failed      *rafttest.Result
+	unwritten   error // why a trace could not be written
+	interrupted bool  // before all seeds were run
 }
 
 func newCampaign(c *config) *campaign { return &campaign{config: c, started: time.Now()} }
 
-// run returns the exit status.
-func (c *campaign) run() int {
+// explore runs the seeds. When ctx is done it begins no other, and returns after those under way.
+func (c *campaign) explore(ctx context.Context) {
 	var workers sync.WaitGroup
 	for range c.jobs {
-		workers.Go(c.work)
+		workers.Go(func() { c.work(ctx) })
 	}
 	finished := make(chan struct{})
 	go func() {
 		workers.Wait()
 		close(finished)
 	}()
-	c.watch(finished)
+	c.watch(ctx, finished)
+	c.interrupted = ctx.Err() != nil && c.done.Load() < c.seeds
+}
+
+// conclude reports what was found, and returns the exit status.
+func (c *campaign) conclude() int {
 	c.report()
-	if c.failed != nil {
+	switch {
+	case c.unwritten != nil:
+		fmt.Fprintln(os.Stderr, "raftsim: a trace is not written:", c.unwritten)
+		return 2
+	case c.failed != nil:
 		return 1
+	case c.interrupted:
+		return 130
 	}
 	return 0
 }
 
 // work runs seeds.
-func (c *campaign) work() {
-	for !c.stop.Load() {
+func (c *campaign) work(ctx context.Context) {
+	for !c.stop.Load() && ctx.Err() == nil {
 		i := c.next.Add(1) - 1
 		if i >= c.seeds {
 			return
@@ -63,7 +80,8 @@ func (c *campaign) work() {
 	}
 }
 
-// note takes down what became of a run. Of several that found something it keeps that of the lowest seed.
+// note takes down what became of a run. Of several that found something it keeps that of the lowest seed. A trace that
+// cannot be written ends the campaign: those of other seeds would hardly fare better.
 func (c *campaign) note(r *rafttest.Result) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -75,19 +93,27 @@ func (c *campaign) note(r *rafttest.Result) {
 			c.failed = r
 		}
 	}
-	if c.record && r.Violation == nil {
-		c.write(r.Trace, fmt.Sprintf("seed-%d", r.Options.Seed))
+	if !c.record || r.Violation != nil || c.unwritten != nil {
+		return
+	}
+	r.Trace.Title = c.again(r.Options.Seed)
+	if c.unwritten = c.write(r.Trace, r.Options.Seed); c.unwritten != nil {
+		c.stop.Store(true)
 	}
 }
 
 // watch prints how far the campaign has come, every now and then, until it has finished.
-func (c *campaign) watch(finished <-chan struct{}) {
+func (c *campaign) watch(ctx context.Context, finished <-chan struct{}) {
+	interrupted := ctx.Done()
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
 	for {
 		select {
 		case <-finished:
 			return
+		case <-interrupted:
+			interrupted = nil
+			fmt.Fprintln(os.Stderr, "interrupted: waiting for the runs under way; interrupt again to end at once")
 		case <-tick.C:
 			if !c.quiet {
 				fmt.Fprintln(os.Stderr, c.progress())
@@ -123,6 +149,9 @@ func (c *campaign) report() {
 		Work:    fmt.Sprintf("%d seeds, %d events", c.done.Load(), c.events.Load()),
 		Seconds: elapsed.Seconds(), Hash: fmt.Sprintf("%016x", c.hash), Stats: c.stats,
 	}
+	if c.interrupted {
+		o.Work = fmt.Sprintf("interrupted after %d of %d seeds, %d events", c.done.Load(), c.seeds, c.events.Load())
+	}
 	if c.failed != nil {
 		o.Violation = c.failed.Violation
 		o.Work = fmt.Sprintf("%d seeds, event %d of seed %d", c.failed.Options.Seed-c.first+1, c.failed.Events, c.failed.Options.Seed)
@@ -136,11 +165,13 @@ func (c *campaign) report() {
 		fmt.Println(string(line))
 		return
 	}
-	s := &c.stats
 	fmt.Printf("%s in %.1f s, %.0f events/s, hash %s\n", o.Work, o.Seconds, float64(c.events.Load())/o.Seconds, o.Hash)
-	fmt.Printf("messages %d, elections %d, crashes %d, snapshots %d, changes asked for %d, writes %d of %d, reads %d, reads lost %d, "+
-		"recoveries %d\n", s.Messages, s.Elections, s.Crashes, s.Snapshots, s.Changes, s.Writes, s.Proposals, s.Reads, s.LostReads,
-		s.Recoveries)
+	fmt.Println(readable(c.stats))
+}
+
+// readable returns all counts in one line, whichever there are.
+func readable(s rafttest.Stats) string {
+	return strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%+v", s), "{"), "}")
 }
 
 // explain shows a violation, makes its run shorter, and writes it down.
@@ -151,37 +182,36 @@ func (c *campaign) explain() {
 	for _, line := range v.Evidence {
 		fmt.Fprintf(os.Stderr, "  %s\n", line)
 	}
+	r.Trace.Title = c.again(r.Options.Seed)
 	fmt.Fprintf(os.Stderr, "run it again: %s\n", r.Trace.Title)
-	name := fmt.Sprintf("seed-%d", r.Options.Seed)
 	if c.minimise {
 		before := r.Events
 		r = rafttest.Minimise(r, minimiseTrials)
 		fmt.Fprintf(os.Stderr, "%d of %d events are enough\n", r.Events, before)
 	}
-	c.write(r.Trace, name)
+	if err := c.write(r.Trace, r.Options.Seed); err != nil {
+		c.unwritten = err
+	}
 }
 
 // minimiseTrials bounds the work of making a run shorter.
 const minimiseTrials = 20000
 
-// write writes a trace as text and as a page.
-func (c *campaign) write(t *trace.Trace, name string) {
-	for suffix, write := range map[string]func(f *os.File) error{
-		".txt":  func(f *os.File) error { return trace.WriteText(f, t) },
-		".html": func(f *os.File) error { return trace.WriteHTML(f, t) },
-	} {
-		path := filepath.Join(c.out, name+suffix)
-		f, err := os.Create(path)
-		if err == nil {
-			err = write(f)
+// write writes the trace of a seed as text and as a page.
+func (c *campaign) write(t *trace.Trace, seed uint64) error {
+	for _, form := range []struct {
+		suffix string
+		write  func(io.Writer, *trace.Trace) error
+	}{{".txt", trace.WriteText}, {".html", trace.WriteHTML}} {
+		var b bytes.Buffer
+		if err := form.write(&b, t); err != nil {
+			return err
 		}
-		if err == nil {
-			err = f.Close()
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "raftsim: the trace is not written:", err)
-			continue
+		path := filepath.Join(c.out, fmt.Sprintf("seed-%d%s", seed, form.suffix))
+		if err := os.WriteFile(path, b.Bytes(), 0o666); err != nil {
+			return err
 		}
 		fmt.Fprintln(os.Stderr, "written:", path)
 	}
+	return nil
 }

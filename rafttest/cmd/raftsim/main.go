@@ -3,13 +3,18 @@
 //
 //	go run ./rafttest/cmd/raftsim -seeds 500 -events 20000 -nodes 3,5,7
 //
-// The exit status is 1 if a property did not hold, 2 if raftsim was not used right.
+// An interrupt ends the campaign after the runs under way, a second one at once.
+//
+// The exit status is 1 if a property did not hold, 2 if raftsim was not used right or a trace could not be written, 130
+// if the campaign was interrupted before that.
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime"
 	"strconv"
 	"strings"
@@ -31,7 +36,11 @@ type config struct {
 	quiet        bool
 	out          string
 	record       bool
+	given        []givenFlag
 }
+
+// givenFlag is a flag of those that decide what happens in a run, as it was set.
+type givenFlag struct{ name, value string }
 
 func main() {
 	c, err := parse(os.Args[1:])
@@ -41,7 +50,12 @@ func main() {
 		}
 		os.Exit(2)
 	}
-	os.Exit(newCampaign(c).run())
+	ctx, release := signal.NotifyContext(context.Background(), os.Interrupt)
+	context.AfterFunc(ctx, release)
+	run := newCampaign(c)
+	run.explore(ctx)
+	release() // an interrupt while a run is made shorter ends raftsim
+	os.Exit(run.conclude())
 }
 
 // parse reads the flags.
@@ -59,7 +73,7 @@ func parse(args []string) (*config, error) {
 	fs.BoolVar(&c.minimise, "minimise", true, "make a run that found something as short as possible")
 	fs.BoolVar(&c.json, "json", false, "print the outcome as one line of JSON at the end")
 	fs.BoolVar(&c.quiet, "quiet", false, "no progress line")
-	fs.StringVar(&c.out, "out", ".", "where the trace of a violation is written")
+	fs.StringVar(&c.out, "out", ".", "the directory where traces are written; it is created")
 	fs.BoolVar(&c.record, "trace", false, "write the trace of each run, whatever it finds; for few seeds and events")
 	if err := fs.Parse(args); err != nil {
 		return nil, flag.ErrHelp
@@ -79,10 +93,43 @@ func parse(args []string) (*config, error) {
 		return nil, fmt.Errorf("-seeds, -events and -j must be at least 1")
 	case c.clients < 0 || c.clients > 8:
 		return nil, fmt.Errorf("-clients is %d, want 1 to 8", c.clients)
+	case c.storm < 0:
+		return nil, fmt.Errorf("-storm is %d, want at least 1, or 0 for the default", c.storm)
 	}
 	var err error
-	c.faults, err = parseFaults(*faults)
-	return c, err
+	if c.faults, err = parseFaults(*faults); err != nil {
+		return nil, err
+	}
+	c.given = givenFlags(fs)
+	if err := os.MkdirAll(c.out, 0o777); err != nil {
+		return nil, fmt.Errorf("-out %q: %w", c.out, err)
+	}
+	return c, nil
+}
+
+// givenFlags returns the flags that were set and that decide what happens in a run or what is kept of it, in the order
+// of their names. Which seeds are run is not among them.
+func givenFlags(fs *flag.FlagSet) (given []givenFlag) {
+	fs.Visit(func(f *flag.Flag) {
+		switch f.Name {
+		case "clients", "events", "faults", "nodes", "storm", "trace":
+			given = append(given, givenFlag{name: f.Name, value: f.Value.String()})
+		}
+	})
+	return given
+}
+
+// again is the line that runs one seed of the campaign again.
+func (c *config) again(seed uint64) string {
+	var line strings.Builder
+	fmt.Fprintf(&line, "go run ./rafttest/cmd/raftsim -first %d -seeds 1", seed)
+	for _, f := range c.given {
+		if f.name == "nodes" {
+			f.value = strconv.Itoa(c.options(seed).Nodes) // a list takes turns by the seed, whatever the first one is
+		}
+		fmt.Fprintf(&line, " -%s=%s", f.name, f.value)
+	}
+	return line.String()
 }
 
 // options returns what a seed runs.
