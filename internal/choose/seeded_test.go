@@ -120,9 +120,13 @@ func BenchmarkSeeded(b *testing.B) {
 	require.Positive(b, sum)
 }
 
+// hidden returns s with its type out of the compiler's sight, so that a call of Choose is one through the interface.
+//
+//go:noinline
+func hidden(s Source) Source { return s }
+
 func BenchmarkSeededThroughInterface(b *testing.B) {
-	sources := [...]Source{NewSeeded(1), NewBytes(nil)} // the index is out of the compiler's sight
-	s, sum := sources[b.N&0], 0
+	s, sum := hidden(NewSeeded(1)), 0
 	b.ReportAllocs()
 	for b.Loop() {
 		sum += s.Choose(100)
@@ -131,8 +135,7 @@ func BenchmarkSeededThroughInterface(b *testing.B) {
 }
 
 func BenchmarkChance(b *testing.B) {
-	sources := [...]Source{NewSeeded(1), NewBytes(nil)}
-	s, hits := sources[b.N&0], 0
+	s, hits := hidden(NewSeeded(1)), 0
 	b.ReportAllocs()
 	for b.Loop() {
 		if Chance(s, 500) {

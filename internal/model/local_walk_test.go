@@ -245,9 +245,7 @@ func TestStepsFromSeveralGoroutines(t *testing.T) {
 				position, in := w.choose()
 				out = r.Step(w.states[position], in)
 				w.states[position] = out.Next
-				for _, id := range out.Sent {
-					w.network = append(w.network, id)
-				}
+				w.network = append(w.network, out.Sent...)
 				if out.Broken != nil {
 					end = out.Broken.Detail
 				}

@@ -22,7 +22,7 @@ type Effort struct {
 
 // DefaultEffort is what verify uses, and run unless it is told otherwise.
 func DefaultEffort() Effort {
-	return Effort{Seeds: 500, Events: 20000, Nodes: "3,5,7", Bounds: "short"}
+	return Effort{Seeds: 500, Events: 20000, Nodes: "3,5,7", Bounds: "quick"}
 }
 
 func runSimulator(ctx context.Context, b *bench, e Effort) (Outcome, error) {

@@ -28,7 +28,9 @@ This table is written from both. After a change of either:
     go run ./internal/mutants/cmd/mutants table
 
 For the scripts the table says how many fail, and the first of them; for the other two how much was explored until the
-first violation, and the property that was violated. "-" means that the catcher found nothing, "?" that it was not run.
+first violation, and the property that was violated. The model checker searches its "quick" bounds and is built with the
+tag raftinvariants, so that what it finds may be an assertion of the core itself; the simulator is built without. "-"
+means that the catcher found nothing, "?" that it was not run.
 `
 
 // Table returns the text of docs/MUTANTS.md.
