@@ -189,10 +189,17 @@ func (c *campaign) explain() {
 		r = rafttest.Minimise(r, minimiseTrials)
 		fmt.Fprintf(os.Stderr, "%d of %d events are enough\n", r.Events, before)
 	}
-	if err := c.write(r.Trace, r.Options.Seed); err != nil {
+	tail := trace.Tail(r.Trace, longestTrace)
+	if tail != r.Trace {
+		fmt.Fprintf(os.Stderr, "the last %d events are written\n", longestTrace)
+	}
+	if err := c.write(tail, r.Options.Seed); err != nil {
 		c.unwritten = err
 	}
 }
+
+// longestTrace is how many events of a run are written: a page of more is slow to open, and seldom read.
+const longestTrace = 10000
 
 // minimiseTrials bounds the work of making a run shorter.
 const minimiseTrials = 20000
