@@ -238,10 +238,17 @@ func wideBounds() []Bounds {
 
 // longBounds are searched now and then.
 func longBounds() []Bounds {
-	return []Bounds{{
-		Name: "everything", About: "two elections, two proposals, loss, duplication, reordering, and a crash",
-		Voters: 3, MaxInFlight: 3, Budget: Budget{Timeouts: 2, Proposals: 2, Drops: 2, Duplicates: 2, Crashes: 1},
-	}}
+	return []Bounds{
+		{
+			Name: "everything", About: "two elections, two proposals, loss, duplication, reordering, and a crash",
+			Voters: 3, MaxInFlight: 3, Budget: Budget{Timeouts: 2, Proposals: 2, Drops: 2, Duplicates: 2, Crashes: 1},
+		},
+		{
+			Name: "everything-async", About: "the same with writes that take their time, and that a crash may tear",
+			Voters: 3, Async: true, EagerApply: true, MaxInFlight: 4,
+			Budget: Budget{Timeouts: 2, Proposals: 1, Drops: 1, Duplicates: 1, Crashes: 1},
+		},
+	}
 }
 
 // BoundsNamed returns the bounds of a set, "quick", "short" or "long", or of one part of them.
