@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks formatting, go vet and staticcheck in every module, and the structural rules of the root module.
+# Checks formatting, go vet and staticcheck in every module; in the root module, that it builds for 32 bits, and the
+# structural rules.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,6 +20,9 @@ while read -r dir; do
 		go run "$staticcheck" ./...
 	) </dev/null
 done < <(scripts/modules.sh)
+
+echo "-- 32 bits: the root module builds"
+GOARCH=386 go build ./...
 
 echo "-- structural rules"
 go test ./internal/lint
