@@ -33,7 +33,7 @@ func (s *served) note(c *client) {
 // calmDown ends all faults, and checks that the group recovers.
 func (d *driver) calmDown() {
 	g := d.g
-	d.calm = true
+	d.calm, d.recovering = true, true
 	d.armed = [maxMembers + 1]int{}
 	d.do(action{kind: actNote, a: noteCalm})
 	g.network.heal()
@@ -52,7 +52,11 @@ func (d *driver) calmDown() {
 		d.clientTimer(i, d.thinking())
 	}
 	d.await("recover", func() bool { return d.recovered() })
+	d.recovering = false
 	d.do(action{kind: actNote, a: noteRecovered})
+	for i := range g.opt.Clients {
+		d.clientTimer(i, d.thinking())
+	}
 	d.served = served{}
 	d.await("serve", func() bool { return d.served.writes > 0 && d.recovered() && d.allServed() })
 	d.calm = false

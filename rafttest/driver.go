@@ -13,6 +13,8 @@ type driver struct {
 	faults Faults
 	// calm is set while no faults happen.
 	calm bool
+	// recovering is set from then on until the group has recovered.
+	recovering bool
 	schedule
 	// generation numbers, for each member, the timers that count: a crash makes those before it void.
 	generation [maxMembers + 1]uint32
@@ -384,9 +386,13 @@ func (d *driver) patience() int {
 	return 5*tickTime + choose.HeavyTail(d.src, 20*tickTime)
 }
 
-// thinking is short while faults last, and long afterwards: a member that is sent one entry at a time has to catch up.
+// thinking is short while faults last, and long afterwards until the group has recovered: a member that is sent one entry
+// at a time has to catch up, and entries must not come faster than that.
 func (d *driver) thinking() int {
-	if d.calm {
+	switch {
+	case d.calm && d.recovering:
+		return d.src.Choose(300 * tickTime)
+	case d.calm:
 		return d.src.Choose(30 * tickTime)
 	}
 	return choose.HeavyTail(d.src, tickTime)
