@@ -157,7 +157,7 @@ func stateOf(m *member) trace.MemberState {
 	if m.up() {
 		st := m.node.BasicStatus()
 		log = &m.seen.told
-		s.Role, s.Term, s.Vote, s.Lead, s.Commit = roleOf(st.RaftState), st.Term, st.Vote, st.Lead, st.Commit
+		s.Role, s.Term, s.Vote, s.Lead, s.Commit = trace.RoleOf(st.RaftState), st.Term, st.Vote, st.Lead, st.Commit
 	} else {
 		s.Down = true
 	}
@@ -170,19 +170,6 @@ func stateOf(m *member) trace.MemberState {
 		s.Membership = members.String()
 	}
 	return s
-}
-
-func roleOf(s raft.StateType) string {
-	switch s {
-	case raft.StateLeader:
-		return "leader"
-	case raft.StateCandidate:
-		return "candidate"
-	case raft.StatePreCandidate:
-		return "pre-candidate"
-	default:
-		return "follower"
-	}
 }
 
 // describeCommand shows the data of an entry.

@@ -1,7 +1,6 @@
 package model
 
 import (
-	"github.com/seed695671cb/raft"
 	"github.com/seed695671cb/raft/rafttest/trace"
 	"github.com/seed695671cb/raft/tracker"
 )
@@ -40,7 +39,7 @@ func (r *real) Describe(s LocalID) trace.MemberState {
 	if m.rn != nil {
 		status := m.rn.Status()
 		hard, state.Lead, state.Applied = status.HardState, status.Lead, status.Applied
-		state.Role = roleOf(status.RaftState)
+		state.Role = trace.RoleOf(status.RaftState)
 		state.Membership = status.Config.String()
 	} else if members, err := tracker.NewMembership(m.app.membership); err == nil {
 		state.Membership = members.String()
@@ -48,19 +47,6 @@ func (r *real) Describe(s LocalID) trace.MemberState {
 	state.Term, state.Vote, state.Commit = hard.Term, hard.Vote, hard.Commit
 	r.cache.put(s, m)
 	return state
-}
-
-func roleOf(s raft.StateType) string {
-	switch s {
-	case raft.StateLeader:
-		return "leader"
-	case raft.StateCandidate:
-		return "candidate"
-	case raft.StatePreCandidate:
-		return "pre-candidate"
-	default:
-		return "follower"
-	}
 }
 
 // runsOf returns the entries of a log as runs of the same term.
