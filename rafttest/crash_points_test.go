@@ -30,10 +30,10 @@ func TestEveryCrashPoint(t *testing.T) {
 
 func newCrashGroup(async bool) *group {
 	g := &group{opt: Options{}.withDefaults(), hash: trace.NewHash()}
-	s := Settings{
+	s := memberSettings{
 		Async: async, ElectionTick: 10, HeartbeatTick: 1, MaxSizePerMsg: 1 << 20, MaxInflightMsgs: 16, Pace: 1000,
 	}
-	g.begin(3, 0, []Settings{s, s, s})
+	g.begin(3, 0, []memberSettings{s, s, s})
 	return g
 }
 

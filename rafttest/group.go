@@ -86,7 +86,7 @@ func guard(f func()) (found *trace.Violation) {
 
 // begin makes the first members: n of them, of which the last learners do not vote. Their disks hold a snapshot at
 // index 1 of term 1.
-func (g *group) begin(n, learners int, settings []Settings) {
+func (g *group) begin(n, learners int, settings []memberSettings) {
 	var cs pb.ConfState
 	for id := uint64(1); id <= uint64(n); id++ {
 		if int(id) > n-learners {
@@ -110,7 +110,7 @@ func (g *group) begin(n, learners int, settings []Settings) {
 }
 
 // create makes a member with an empty disk, which is not started.
-func (g *group) create(id uint64, settings Settings) *member {
+func (g *group) create(id uint64, settings memberSettings) *member {
 	m := &member{g: g, id: id, settings: settings}
 	m.app.machine = g.newStateMachine(id)
 	m.disk = g.newDisk(id)

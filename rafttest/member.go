@@ -14,7 +14,7 @@ import (
 type member struct {
 	g        *group
 	id       uint64
-	settings Settings
+	settings memberSettings
 	disk     Disk
 	app      application
 	// node is nil while the member is down.

@@ -100,7 +100,7 @@ type setup struct {
 	common   groupSettings
 	nodes    int
 	learners int
-	settings []Settings
+	settings []memberSettings
 	runSeed  uint64
 }
 

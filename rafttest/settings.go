@@ -9,9 +9,9 @@ import (
 	"github.com/seed695671cb/raft/internal/choose"
 )
 
-// Settings are what may differ between the members of a group: fields of raft.Config, by their names, and what kind of
+// memberSettings are what may differ between the members of a group: fields of raft.Config, by their names, and what kind of
 // application and clock the member has.
-type Settings struct {
+type memberSettings struct {
 	Async             bool
 	PreVote           bool
 	CheckQuorum       bool
@@ -36,7 +36,7 @@ type Settings struct {
 }
 
 // config returns the settings as a Config without ID, Storage, Applied, Rand and Logger.
-func (s *Settings) config() raft.Config {
+func (s *memberSettings) config() raft.Config {
 	c := raft.Config{
 		AsyncStorageWrites: s.Async, PreVote: s.PreVote, CheckQuorum: s.CheckQuorum,
 		DisableProposalForwarding: s.NoForwarding, StepDownOnRemoval: s.StepDownOnRemoval,
@@ -52,7 +52,7 @@ func (s *Settings) config() raft.Config {
 }
 
 // String lists what is set, in the words that scripts use for their options where there are such.
-func (s Settings) String() string {
+func (s memberSettings) String() string {
 	var b strings.Builder
 	flag := func(set bool, name string) {
 		if set {
@@ -88,7 +88,7 @@ type groupSettings struct {
 	electionTick int
 	// uniform has all members set alike.
 	uniform  bool
-	template Settings
+	template memberSettings
 }
 
 func chooseGroupSettings(src choose.Source) groupSettings {
@@ -102,7 +102,7 @@ func chooseGroupSettings(src choose.Source) groupSettings {
 }
 
 // choose returns the settings of a member.
-func (gs *groupSettings) choose(src choose.Source) Settings {
+func (gs *groupSettings) choose(src choose.Source) memberSettings {
 	if gs.uniform {
 		s := gs.template
 		s.Pace = gs.choosePace(src)
@@ -111,8 +111,8 @@ func (gs *groupSettings) choose(src choose.Source) Settings {
 	return gs.fresh(src)
 }
 
-func (gs *groupSettings) fresh(src choose.Source) Settings {
-	s := Settings{
+func (gs *groupSettings) fresh(src choose.Source) memberSettings {
+	s := memberSettings{
 		Async:              choose.Chance(src, 500),
 		PreVote:            choose.Chance(src, 500),
 		CheckQuorum:        gs.lease || choose.Chance(src, 500),

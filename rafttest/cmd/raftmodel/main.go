@@ -1,5 +1,5 @@
 // Command raftmodel explores every behaviour of small groups within bounds: the real code, each message delivered, lost
-// or doubled in every order, each crash at every moment. It ends at the first property that does not hold, with a
+// or doubled in every order, a crash between any two events. It ends at the first property that does not hold, with a
 // shortest way there as a script, as text and as a page.
 //
 //	go run ./rafttest/cmd/raftmodel -bounds short
