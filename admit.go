@@ -99,9 +99,12 @@ func (r *raft) admitSameTerm(m *pb.Message) (bool, error) {
 	return true, nil
 }
 
+// messageTypes is the number of message types, which are numbered from zero without a gap.
+const messageTypes = pb.MsgForgetLeader + 1
+
 // checkEnvelope checks type, addresses and term.
 func (r *raft) checkEnvelope(m *pb.Message) error {
-	if _, known := pb.MessageType_name[int32(m.Type)]; !known {
+	if m.Type < 0 || m.Type >= messageTypes {
 		return invalid(m, "unknown type")
 	}
 	if m.To != r.id && m.To != None {

@@ -9,69 +9,35 @@ import (
 // to other members those that rest on the write, and to this member the acknowledgement.
 
 // addStorageMessages completes rd.Messages: those that rest on the write, and the acknowledgement of it, travel as
-// the responses of one MsgStorageAppend.
+// the responses of one MsgStorageAppend. What was sent before it was known what is to be written, see
+// raft.restsOnWrite, rests on it too.
 func (rn *RawNode) addStorageMessages(rd *Ready, ack stored) {
-	o := &rn.raft.outbox
-	now := rn.takeUnheld()
+	r := rn.raft
+	now, held, out := r.clock.now, r.outbox.held, &r.outbox.messages
 	hasWrite := len(rd.Entries) > 0 || !IsEmptyHardState(rd.HardState) || !IsEmptySnap(rd.Snapshot)
 	if rd.MustSync {
-		o.push(rn.storageAppendAck(rd, ack))
+		rn.storageAppendAck(held.add(now), rd, ack)
 	}
-	held := o.take()
-	var applied []pb.Message
+	if responses := held.take(); hasWrite || len(responses) > 0 {
+		rn.storageAppend(out.add(now), rd, responses)
+	}
 	if len(rd.CommittedEntries) > 0 {
-		o.push(pb.Message{
-			Type: pb.MsgStorageApplyResp, To: rn.raft.id, From: LocalApplyThread, Entries: rd.CommittedEntries,
-		})
-		applied = o.take()
+		m := held.add(now)
+		m.Type, m.To, m.From = pb.MsgStorageApplyResp, r.id, LocalApplyThread
+		m.Entries = rd.CommittedEntries
+		m = out.add(now)
+		m.Type, m.To, m.From = pb.MsgStorageApply, LocalApplyThread, r.id
+		m.Entries = rd.CommittedEntries
+		m.Responses = held.take()
 	}
-	for i := range now {
-		o.push(now[i])
-	}
-	if hasWrite || len(held) > 0 {
-		o.push(rn.storageAppend(rd, held))
-	}
-	if len(applied) > 0 {
-		o.push(pb.Message{
-			Type: pb.MsgStorageApply, To: LocalApplyThread, From: rn.raft.id,
-			Entries: rd.CommittedEntries, Responses: applied,
-		})
-	}
-	rd.Messages = o.take()
+	rd.Messages = out.take()
 }
 
-// takeUnheld takes the messages out of the outbox that do not rest on a write.
-func (rn *RawNode) takeUnheld() []pb.Message {
-	r := rn.raft
-	held := 0
-	for i := range r.outbox.messages {
-		if r.restsOnWrite(&r.outbox.messages[i]) {
-			held++
-		}
-	}
-	if held == len(r.outbox.messages) {
-		return nil
-	}
-	all := r.outbox.take()
-	if held == 0 {
-		return all
-	}
-	var now []pb.Message
-	for i := range all {
-		if r.restsOnWrite(&all[i]) {
-			r.outbox.push(all[i])
-		} else {
-			now = append(now, all[i])
-		}
-	}
-	return now
-}
-
-func (rn *RawNode) storageAppend(rd *Ready, responses []pb.Message) pb.Message {
-	m := pb.Message{
-		Type: pb.MsgStorageAppend, To: LocalAppendThread, From: rn.raft.id,
-		Entries: rd.Entries, Responses: responses,
-	}
+// storageAppend makes m the message that asks the append thread for the Ready's writes.
+func (rn *RawNode) storageAppend(m *pb.Message, rd *Ready, responses []pb.Message) {
+	m.Type, m.To, m.From = pb.MsgStorageAppend, LocalAppendThread, rn.raft.id
+	m.Entries = rd.Entries
+	m.Responses = responses
 	if !IsEmptyHardState(rd.HardState) {
 		m.Term, m.Vote, m.Commit = rd.Term, rd.Vote, rd.Commit
 	}
@@ -79,20 +45,16 @@ func (rn *RawNode) storageAppend(rd *Ready, responses []pb.Message) pb.Message {
 		snap := rd.Snapshot
 		m.Snapshot = &snap
 	}
-	return m
 }
 
-// storageAppendAck is what the append thread returns to this member. It names what was handed out by identity, so
+// storageAppendAck makes m what the append thread returns to this member. It names what was handed out by identity, so
 // that it releases nothing that has been replaced meanwhile.
-func (rn *RawNode) storageAppendAck(rd *Ready, ack stored) pb.Message {
-	m := pb.Message{
-		Type: pb.MsgStorageAppendResp, To: rn.raft.id, From: LocalAppendThread,
-		Term: ack.paper.term, Vote: ack.paper.vote,
-		Index: ack.last.index, LogTerm: ack.last.term,
-	}
+func (rn *RawNode) storageAppendAck(m *pb.Message, rd *Ready, ack stored) {
+	m.Type, m.To, m.From = pb.MsgStorageAppendResp, rn.raft.id, LocalAppendThread
+	m.Term, m.Vote = ack.paper.term, ack.paper.vote
+	m.Index, m.LogTerm = ack.last.index, ack.last.term
 	if !IsEmptySnap(rd.Snapshot) {
 		// The metadata is all that the acknowledgement needs.
 		m.Snapshot = &pb.Snapshot{Metadata: rd.Snapshot.Metadata}
 	}
-	return m
 }

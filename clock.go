@@ -59,6 +59,7 @@ func (r *raft) tick(n uint64) {
 
 func (r *raft) handleDue() {
 	r.log.readFailed = false
+	r.trim()
 	r.expireForwardedReads()
 	if r.state == StateLeader {
 		r.handleLeaderDue()
@@ -66,6 +67,16 @@ func (r *raft) handleDue() {
 		r.handleElectionDue()
 	}
 	r.reschedule()
+}
+
+// trim lets go of memory that is kept for more of the same, where nothing has come of late: a host of many groups keeps
+// most of them idle.
+func (r *raft) trim() {
+	r.log.unstable.trim()
+	r.outbox.messages.trim(r.clock.now)
+	if r.outbox.held != nil {
+		r.outbox.held.trim(r.clock.now)
+	}
 }
 
 // reschedule must follow every change of role, of timers, or of what waits for a tick.

@@ -55,8 +55,12 @@ func (r *raft) ownLogStored() {
 		return
 	}
 	i := r.leading.find(r.id)
-	if i >= 0 && r.leading.progress[i].OnStored(r.log.storedIndex(), r.log.lastIndex()) {
-		r.matchMoved(i)
+	if i < 0 {
+		return
+	}
+	before := r.leading.progress[i].Match
+	if r.leading.progress[i].OnStored(r.log.storedIndex(), r.log.lastIndex()) {
+		r.matchMoved(i, before)
 	}
 }
 
@@ -85,9 +89,10 @@ func mustFollowWrite(t pb.MessageType) bool {
 	}
 }
 
-// restsOnWrite reports whether the message has to wait until what was handed out with it, and before, is durable.
-func (r *raft) restsOnWrite(m *pb.Message) bool {
-	return mustFollowWrite(m.Type) || m.Term != 0 && !r.termIsDurable()
+// restsOnWrite reports whether a message of the type, sent now with the term, has to wait until what is to be written,
+// and what was handed out before, is durable.
+func (r *raft) restsOnWrite(t pb.MessageType, term uint64) bool {
+	return mustFollowWrite(t) || term != 0 && !r.termIsDurable()
 }
 
 // termIsDurable reports whether storage has acknowledged the current term and vote.

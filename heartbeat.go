@@ -23,6 +23,7 @@ func (r *raft) flushHeartbeats() {
 	if r.leaseReads || len(l.reads.pending) > 0 {
 		context = r.nextRound()
 	}
+	r.outbox.messages.reserve(len(l.members)-1, r.clock.now)
 	for i, member := range l.members {
 		if member.ID != r.id {
 			r.sendHeartbeat(i, context)
@@ -36,22 +37,20 @@ func (r *raft) flushHeartbeats() {
 // sendHeartbeat tells the follower of a commit index that it is sure to hold: one above its match might lie in a part
 // of its log that diverges.
 func (r *raft) sendHeartbeat(i int, context []byte) {
-	r.send(pb.Message{
-		Type: pb.MsgHeartbeat, To: r.leading.members[i].ID,
-		Commit:  min(r.leading.progress[i].Match, r.log.committed),
-		Context: context,
-	})
+	m := r.compose(pb.MsgHeartbeat, r.leading.members[i].ID)
+	m.Commit = min(r.leading.progress[i].Match, r.log.committed)
+	m.Context = context
 }
 
 // handleHeartbeat answers a heartbeat, with its context.
 func (r *raft) handleHeartbeat(m *pb.Message) {
 	r.log.commitTo(min(m.Commit, r.log.lastIndex()))
-	last := r.outbox.last()
+	last := r.queueOf(pb.MsgHeartbeatResp, r.term).last()
 	if last != nil && last.Type == pb.MsgHeartbeatResp && last.To == m.From && last.Term == r.term &&
 		len(last.Context) == 0 && len(m.Context) == 0 {
 		return
 	}
-	r.send(pb.Message{Type: pb.MsgHeartbeatResp, To: m.From, Context: m.Context})
+	r.compose(pb.MsgHeartbeatResp, m.From).Context = m.Context
 }
 
 // handleHeartbeatResponse takes note that a follower is alive, and of the round it confirms.
@@ -61,11 +60,15 @@ func (r *raft) handleHeartbeatResponse(m *pb.Message) {
 	if i < 0 {
 		return
 	}
-	l.progress[i].OnHeartbeatResponse(r.log.lastIndex())
+	p := &l.progress[i]
+	p.OnHeartbeatResponse(r.log.lastIndex())
 	r.refresh(i)
 	if round, ok := l.rounds.decode(m.Context); ok {
-		l.progress[i].OnRoundAcknowledged(round)
-		r.maybeConfirmRound()
+		before := p.Round()
+		p.OnRoundAcknowledged(round)
+		if l.acked.moved(l, roundOf, i, before, l.rounds.confirmed) {
+			r.maybeConfirmRound()
+		}
 	}
 }
 

@@ -2,6 +2,8 @@ package raft
 
 import (
 	"fmt"
+
+	"github.com/seed695671cb/raft/tracker"
 )
 
 // What must hold of every state, and of every step from one state to the next (Raft Fig. 3; docs/INVARIANTS.md).
@@ -89,11 +91,34 @@ func (r *raft) checkLeadership() error {
 			return fmt.Errorf("member %x is owed an append that is not noted", l.members[i].ID)
 		}
 	}
+	if err := r.checkTallies(); err != nil {
+		return err
+	}
 	if owed != l.owed {
 		return fmt.Errorf("%d members owed an append, counted %d", owed, l.owed)
 	}
 	if p := l.self(); p != nil && p.Match > r.log.storedIndex() {
 		return fmt.Errorf("own match %d is above what is durable, %d", p.Match, r.log.storedIndex())
+	}
+	return nil
+}
+
+// checkTallies compares the tallies with counts made anew, and both with what a quorum has reached.
+func (r *raft) checkTallies() error {
+	l := r.leading
+	for _, t := range []struct {
+		kept  tally
+		value func(*tracker.Progress) uint64
+		mark  uint64
+	}{{l.matched, matchOf, r.log.committed}, {l.acked, roundOf, l.rounds.confirmed}} {
+		var fresh tally
+		fresh.count(l, t.value, t.mark)
+		if fresh.reached() != (l.quorumOf(t.value) > t.mark) {
+			return fmt.Errorf("a quorum is at %d, a count of those beyond %d says otherwise", l.quorumOf(t.value), t.mark)
+		}
+		if t.kept.valid && t.kept.mark == t.mark && t.kept != fresh {
+			return fmt.Errorf("%v voters counted beyond %d, there are %v", t.kept.beyond, t.mark, fresh.beyond)
+		}
 	}
 	return nil
 }

@@ -25,6 +25,10 @@ type leadership struct {
 	beatDue bool
 	// scratch is room for one index of each member.
 	scratch []uint64
+	// matched counts the voters whose log is durable beyond the commit index, acked those that have acknowledged a
+	// round after the last confirmed one.
+	matched tally
+	acked   tally
 
 	// former are the members removed in this term.
 	former []formerMember
@@ -69,6 +73,8 @@ func (r *raft) fitLeadership(l *leadership, keep []tracker.Member) {
 	l.owedAppend = make([]bool, n)
 	l.scratch = make([]uint64, n)
 	l.owed = 0
+	l.matched.forget()
+	l.acked.forget()
 	inflights := make([]tracker.Inflights, n)
 	next := r.log.lastIndex() + 1
 	for i, member := range l.members {

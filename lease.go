@@ -79,6 +79,7 @@ func (r *raft) beginRound() {
 	}
 	if self := l.self(); self != nil {
 		self.OnRoundAcknowledged(l.rounds.current)
+		l.acked.forget()
 	}
 }
 

@@ -37,7 +37,7 @@ type unstable struct {
 
 const (
 	minUnstableChunk = 4
-	maxUnstableChunk = 256
+	maxUnstableChunk = 1024
 )
 
 // next returns the index after the last entry.
@@ -50,7 +50,8 @@ func (u *unstable) slice(lo, hi uint64) []pb.Entry {
 }
 
 // replaceFrom makes ents, the first of which may be at any index up to next, the end of the suffix. What stood at
-// their indexes and after is forgotten. It copies the entries, not their data.
+// their indexes and after is forgotten. Into an empty suffix without room for them they are taken over as they are:
+// whoever brings entries leaves them alone. Otherwise they are copied, but not their data.
 func (u *unstable) replaceFrom(ents []pb.Entry) {
 	first := ents[0].Index
 	switch {
@@ -62,6 +63,10 @@ func (u *unstable) replaceFrom(ents []pb.Entry) {
 		kept := first - u.offset
 		u.entries = u.entries[:kept:kept]
 		u.fresh = min(u.fresh, first)
+	}
+	if len(u.entries) == 0 && cap(u.entries) < len(ents) {
+		u.entries = ents[:len(ents):len(ents)]
+		return
 	}
 	u.reserve(len(ents))
 	u.entries = append(u.entries, ents...)
@@ -88,6 +93,15 @@ func (u *unstable) reserve(n int) {
 	grown := make([]pb.Entry, len(u.entries), max(need+len(u.entries), u.chunk))
 	copy(grown, u.entries)
 	u.entries = grown
+}
+
+// trim lets go of the room for more entries, and has the next array be smaller. Called as often as something is due, it
+// leaves an idle log with nothing, and a busy one with what it needs in between.
+func (u *unstable) trim() {
+	u.chunk /= 2
+	if len(u.entries) == 0 && cap(u.entries) > u.chunk {
+		u.entries = nil
+	}
 }
 
 // freshCount returns how many entries have not been handed out to be written.

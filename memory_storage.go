@@ -26,11 +26,11 @@ import (
 // FirstIndex, LastIndex, Term, Entries, Snapshot) for a consistent view of several of them; it must not call the
 // writing methods (SetHardState, Append, Compact, CreateSnapshot, ApplySnapshot), which would wait for it for ever.
 type MemoryStorage struct {
-	// Invariant: whoever holds mu for writing holds Mutex too, and took Mutex first.
+	// Invariant: whoever writes holds mu and Mutex, and took Mutex first; whoever reads holds mu.
 	sync.Mutex
 
 	// mu guards the fields below.
-	mu        sync.RWMutex
+	mu        sync.Mutex
 	hardState pb.HardState
 	snapshot  pb.Snapshot
 	log       segmentedLog
@@ -46,29 +46,29 @@ func NewMemoryStorage() *MemoryStorage {
 
 // InitialState implements Storage. The slices of the membership are shared and must not be written to.
 func (ms *MemoryStorage) InitialState() (pb.HardState, pb.ConfState, error) {
-	ms.mu.RLock()
-	defer ms.mu.RUnlock()
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
 	return ms.hardState, ms.snapshot.Metadata.ConfState, nil
 }
 
 // FirstIndex implements Storage.
 func (ms *MemoryStorage) FirstIndex() (uint64, error) {
-	ms.mu.RLock()
-	defer ms.mu.RUnlock()
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
 	return ms.log.base.index + 1, nil
 }
 
 // LastIndex implements Storage.
 func (ms *MemoryStorage) LastIndex() (uint64, error) {
-	ms.mu.RLock()
-	defer ms.mu.RUnlock()
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
 	return ms.log.lastIndex(), nil
 }
 
 // Term implements Storage.
 func (ms *MemoryStorage) Term(i uint64) (uint64, error) {
-	ms.mu.RLock()
-	defer ms.mu.RUnlock()
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
 	if i < ms.log.base.index {
 		return 0, ErrCompacted
 	}
@@ -81,8 +81,8 @@ func (ms *MemoryStorage) Term(i uint64) (uint64, error) {
 // Entries implements Storage. The capacity of the returned slice is its length, so that appending to it copies. Besides
 // ErrCompacted and ErrUnavailable it returns an error if lo is above hi.
 func (ms *MemoryStorage) Entries(lo, hi, maxSize uint64) ([]pb.Entry, error) {
-	ms.mu.RLock()
-	defer ms.mu.RUnlock()
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
 	if lo <= ms.log.base.index {
 		return nil, ErrCompacted
 	}
@@ -103,8 +103,8 @@ func (ms *MemoryStorage) Entries(lo, hi, maxSize uint64) ([]pb.Entry, error) {
 // Snapshot implements Storage. It returns the snapshot last made by CreateSnapshot or given to ApplySnapshot, and the
 // zero Snapshot if there was none. Its slices are shared and must not be written to.
 func (ms *MemoryStorage) Snapshot() (pb.Snapshot, error) {
-	ms.mu.RLock()
-	defer ms.mu.RUnlock()
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
 	return ms.snapshot, nil
 }
 
@@ -315,12 +315,12 @@ func (l *segmentedLog) slice(lo, hi, limit uint64) []pb.Entry {
 // cutToSize returns the end of the longest range of at most limit encoded bytes that begins at offset at of segment s
 // and does not go beyond hi (excluded). The range holds the first entry whatever its size.
 func (l *segmentedLog) cutToSize(s, at int, hi, limit uint64) uint64 {
-	size := uint64(l.segments[s][at].Size())
+	size := uint64(entrySize(&l.segments[s][at]))
 	for next := l.segments[s][at].Index + 1; next < hi; next++ {
 		if at++; at == len(l.segments[s]) {
 			s, at = s+1, 0
 		}
-		size += uint64(l.segments[s][at].Size())
+		size += uint64(entrySize(&l.segments[s][at]))
 		if size > limit {
 			return next
 		}

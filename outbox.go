@@ -4,68 +4,139 @@ import (
 	pb "github.com/seed695671cb/raft/raftpb"
 )
 
-// outbox holds the messages that the next Ready will hand out. Those handed out before lie in the same arrays,
-// ahead of it, and are never written again; the message that is last in the outbox may still be improved.
+// What goes out: the messages that the next Ready will hand out, and what members that have something to send are owed.
+
+// outbox holds the messages that the next Ready will hand out.
 type outbox struct {
-	messages []pb.Message
-	// chunk is the capacity of the next array. It doubles with use, so that a busy member allocates rarely and an
-	// idle one holds little.
-	chunk int
-	// heavy is set when the array holds much payload, to be let go with the messages.
-	heavy bool
+	// messages may leave as soon as Ready hands them out; with synchronous writes, which the application does first,
+	// all may.
+	messages messageQueue
+	// held are the messages that rest on what is to be written, with asynchronous writes; otherwise nil.
+	held *messageQueue
 }
 
-const (
-	minOutboxChunk = 2
-	maxOutboxChunk = 64
-	// heavyPayload is how much payload in one message makes an array not worth keeping.
-	heavyPayload = 64 << 10
-)
-
-// push adds m.
-func (o *outbox) push(m pb.Message) {
-	if len(o.messages) == cap(o.messages) {
-		o.chunk = min(max(2*o.chunk, minOutboxChunk), maxOutboxChunk)
-		grown := make([]pb.Message, len(o.messages), 2*len(o.messages)+o.chunk)
-		copy(grown, o.messages)
-		o.messages = grown
+func newOutbox(asyncWrites bool) outbox {
+	if !asyncWrites {
+		return outbox{}
 	}
-	o.messages = append(o.messages, m)
+	return outbox{held: new(messageQueue)}
 }
 
-// last returns the message pushed last, or nil.
-func (o *outbox) last() *pb.Message {
-	if len(o.messages) == 0 {
-		return nil
-	}
-	return &o.messages[len(o.messages)-1]
+// empty reports whether there is nothing to hand out.
+func (o *outbox) empty() bool {
+	return len(o.messages.list) == 0 && (o.held == nil || len(o.held.list) == 0)
 }
 
 // dropVoteRequests removes the messages that a new campaign makes pointless: the requests for votes of the one
 // before. Without it, a member whose Readys are not taken would gather requests with every election timeout.
 func (o *outbox) dropVoteRequests() {
-	kept := o.messages[:0]
-	for _, m := range o.messages {
+	o.messages.dropVoteRequests()
+	if o.held != nil {
+		o.held.dropVoteRequests()
+	}
+}
+
+// messageQueue is a list of messages in a block of memory that only ever grows at its end. Those handed out before lie
+// in the same block, ahead of list, and are never written again; what lies behind it is zero.
+type messageQueue struct {
+	list []pb.Message
+	// block is the capacity of the newest block, made at the tick madeAt. A block that is used up within a tick is
+	// followed by one twice as large, so that a busy member allocates rarely; any other by one of just what is needed,
+	// so that an idle one holds nothing.
+	block  int
+	madeAt uint64
+	// heavy is set when the block holds much payload, to be let go with the messages.
+	heavy bool
+}
+
+const (
+	maxMessageBlock = 64
+	// heavyPayload is how much payload in one message makes a block not worth keeping.
+	heavyPayload = 64 << 10
+)
+
+// add returns a new message, zero, at the end of the queue. It is to be filled in before the next one is added.
+func (q *messageQueue) add(now uint64) *pb.Message {
+	if len(q.list) == cap(q.list) {
+		q.reserve(1, now)
+	}
+	q.list = q.list[:len(q.list)+1]
+	return &q.list[len(q.list)-1]
+}
+
+// reserve makes room for n more messages without touching what has been handed out.
+func (q *messageQueue) reserve(n int, now uint64) {
+	if cap(q.list)-len(q.list) >= n {
+		return
+	}
+	if q.madeAt == now {
+		q.block = min(2*q.block, maxMessageBlock)
+	} else {
+		q.block = 0
+	}
+	q.madeAt = now
+	q.block = max(q.block, len(q.list)+n)
+	q.list = append(make([]pb.Message, 0, q.block), q.list...)
+}
+
+// last returns the message added last, or nil. It may still be improved.
+func (q *messageQueue) last() *pb.Message {
+	if len(q.list) == 0 {
+		return nil
+	}
+	return &q.list[len(q.list)-1]
+}
+
+// take hands out all messages.
+func (q *messageQueue) take() []pb.Message {
+	n := len(q.list)
+	if n == 0 {
+		return nil
+	}
+	out := q.list[:n:n]
+	q.list = q.list[n:]
+	if q.heavy {
+		q.list = nil
+		q.heavy = false
+	}
+	return out
+}
+
+func (q *messageQueue) dropVoteRequests() {
+	kept := q.list[:0]
+	for _, m := range q.list {
 		if m.Type != pb.MsgVote && m.Type != pb.MsgPreVote {
 			kept = append(kept, m)
 		}
 	}
-	o.messages = kept
+	clear(q.list[len(kept):])
+	q.list = kept
 }
 
-// take hands out all messages.
-func (o *outbox) take() []pb.Message {
-	n := len(o.messages)
-	if n == 0 {
-		return nil
+// trim lets go of a block of which nothing was used in this tick.
+func (q *messageQueue) trim(now uint64) {
+	if len(q.list) == 0 && q.madeAt != now {
+		q.list = nil
 	}
-	out := o.messages[:n:n]
-	o.messages = o.messages[n:]
-	if o.heavy {
-		o.messages = nil
-		o.heavy = false
+}
+
+// queueOf returns where a message of the type and term is to wait.
+func (r *raft) queueOf(t pb.MessageType, term uint64) *messageQueue {
+	if r.outbox.held != nil && r.restsOnWrite(t, term) {
+		return r.outbox.held
 	}
-	return out
+	return &r.outbox.messages
+}
+
+// compose puts a message from this member, of its current term, into the outbox, and returns it to be filled in, before
+// anything else is sent. It spares the hot path the copies that send makes.
+func (r *raft) compose(t pb.MessageType, to uint64) *pb.Message {
+	m := r.queueOf(t, r.term).add(r.clock.now)
+	m.Type = t
+	m.To = to
+	m.From = r.id
+	m.Term = r.term
+	return m
 }
 
 // send puts a message from this member, of its current term unless it bears one, into the outbox.
@@ -74,7 +145,12 @@ func (r *raft) send(m pb.Message) {
 	if m.Term == 0 && !travelsWithoutTerm(m.Type) {
 		m.Term = r.term
 	}
-	r.outbox.push(m)
+	r.pass(m)
+}
+
+// pass puts a message into the outbox as it is: one that is passed on for another member, or complete.
+func (r *raft) pass(m pb.Message) {
+	*r.queueOf(m.Type, m.Term).add(r.clock.now) = m
 }
 
 // travelsWithoutTerm reports whether messages of the type are requests that any leader may serve, whatever its term.
@@ -84,12 +160,12 @@ func travelsWithoutTerm(t pb.MessageType) bool {
 
 // sendAppendResponse acknowledges the log up to index. Several acknowledgements between two Readys become one.
 func (r *raft) sendAppendResponse(to, index uint64) {
-	last := r.outbox.last()
+	last := r.queueOf(pb.MsgAppResp, r.term).last()
 	if last != nil && last.Type == pb.MsgAppResp && last.To == to && last.Term == r.term && !last.Reject {
 		last.Index = max(last.Index, index)
 		return
 	}
-	r.send(pb.Message{Type: pb.MsgAppResp, To: to, Index: index})
+	r.compose(pb.MsgAppResp, to).Index = index
 }
 
 // mayFlush reports whether flush has anything to do. That need not come to a message: a follower that is owed a

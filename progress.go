@@ -58,43 +58,66 @@ func (r *raft) flushAppends() {
 	if !l.broadcast && l.owed == 0 {
 		return
 	}
+	if l.broadcast {
+		r.outbox.messages.reserve(len(l.progress)-1, r.clock.now)
+	}
 	l.broadcast = false
+	var s suffix
 	for i := range l.progress {
 		for r.owesAppend(i) {
-			r.sendAppend(i)
+			if p := &l.progress[i]; s.next != p.Next {
+				s = r.suffixFrom(p.Next)
+			}
+			r.sendAppend(i, &s)
 		}
 		r.refresh(i)
 	}
 }
 
-// sendAppend sends the entries that the follower needs next, none if there are none, or a snapshot if they are no
-// longer in the log. Whatever happens, the follower is not owed the same again.
-func (r *raft) sendAppend(i int) {
+// suffix is what a follower that needs the log from index next on is to be sent in one append. Most followers need the
+// same, so it is put together once for them.
+type suffix struct {
+	next     uint64
+	prevTerm uint64
+	entries  []pb.Entry
+	payload  payloadSize
+	err      error
+}
+
+// suffixFrom returns the suffix of the log that begins at index next, as far as one message may carry it.
+func (r *raft) suffixFrom(next uint64) suffix {
+	s := suffix{next: next}
+	if s.prevTerm, s.err = r.log.term(next - 1); s.err != nil {
+		return s
+	}
+	s.entries, s.err = r.log.entries(next, r.log.lastIndex()+1, r.maxSizePerMsg)
+	s.payload = payloadSizeOf(s.entries)
+	return s
+}
+
+// sendAppend sends the follower the suffix of the log that it needs next; no entries if it may be sent none now; or a
+// snapshot if they are no longer in the log. Whatever happens, the follower is not owed the same again.
+func (r *raft) sendAppend(i int, s *suffix) {
 	p := &r.leading.progress[i]
 	to := r.leading.members[i].ID
-	prev := p.Next - 1
-	prevTerm, err := r.log.term(prev)
-	var ents []pb.Entry
-	if err == nil && p.MayCarryEntries() {
-		ents, err = r.log.entries(p.Next, r.log.lastIndex()+1, r.maxSizePerMsg)
-	}
 	switch {
-	case errors.Is(err, ErrCompacted):
+	case errors.Is(s.err, ErrCompacted):
 		r.sendSnapshot(i)
 		return
-	case err != nil:
-		r.logger.Errorf("raft %x: no append to %x: reading entries from index %d: %v", r.id, to, p.Next, err)
+	case s.err != nil:
+		r.logger.Errorf("raft %x: no append to %x: reading entries from index %d: %v", r.id, to, p.Next, s.err)
 		p.OnHeldBack()
 		return
 	}
-	r.send(pb.Message{
-		Type: pb.MsgApp, To: to,
-		Index: prev, LogTerm: prevTerm,
-		Entries: ents, Commit: r.log.committed,
-	})
-	payload := uint64(payloadSizeOf(ents))
-	r.outbox.heavy = r.outbox.heavy || payload > heavyPayload
-	p.OnAppendSent(prev+uint64(len(ents)), payload, r.log.committed)
+	m := r.compose(pb.MsgApp, to)
+	m.Index, m.LogTerm, m.Commit = s.next-1, s.prevTerm, r.log.committed
+	if !p.MayCarryEntries() {
+		p.OnAppendSent(m.Index, 0, m.Commit)
+		return
+	}
+	m.Entries = s.entries
+	r.outbox.messages.heavy = r.outbox.messages.heavy || s.payload > heavyPayload
+	p.OnAppendSent(m.Index+uint64(len(s.entries)), uint64(s.payload), m.Commit)
 }
 
 // handleAppendResponse takes in what a follower says of its log.
@@ -113,10 +136,11 @@ func (r *raft) handleAppendResponse(m *pb.Message) {
 	if p.State == tracker.StateSnapshot {
 		first = r.log.firstIndex()
 	}
+	before := p.Match
 	moved := p.OnAppendAccepted(m.Index, first)
 	r.refresh(i)
 	if moved {
-		r.matchMoved(i)
+		r.matchMoved(i, before)
 	}
 }
 
@@ -134,10 +158,10 @@ func (r *raft) handleAppendRejection(i int, m *pb.Message) {
 	r.refresh(i)
 }
 
-// matchMoved acts on a follower's log having come to agree with more of the leader's.
-func (r *raft) matchMoved(i int) {
+// matchMoved acts on a member's log having come to agree with more of the leader's than up to index before.
+func (r *raft) matchMoved(i int, before uint64) {
 	l := r.leading
-	if l.progress[i].Match > r.log.committed && l.members[i].Role.IsVoter() {
+	if l.members[i].Role.IsVoter() && l.matched.moved(l, matchOf, i, before, r.log.committed) {
 		r.maybeCommit()
 	}
 	if l.members[i].ID == l.transferee {

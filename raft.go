@@ -122,6 +122,7 @@ func newRaft(c *Config) (*raft, error) {
 		settings:   c.settings(),
 		log:        log,
 		membership: membership,
+		outbox:     newOutbox(c.AsyncStorageWrites),
 		clock:      clock{electionTick: uint64(c.ElectionTick), heartbeatTick: uint64(c.HeartbeatTick)},
 	}
 	if r.logger == nil {

@@ -162,7 +162,7 @@ func (rn *RawNode) HasReady() bool {
 func (rn *RawNode) holdsReady() bool {
 	r := rn.raft
 	u := &r.log.unstable
-	return len(r.outbox.messages) > 0 ||
+	return !r.outbox.empty() ||
 		u.fresh < u.next() || u.freshSnapshot() != nil ||
 		r.log.hasCommitted() ||
 		len(r.readStates) > 0 || len(r.lostReads) > 0 ||
@@ -187,7 +187,7 @@ func (rn *RawNode) Ready() Ready {
 		rn.addStorageMessages(&rd, ack)
 		return rd
 	}
-	rd.Messages = r.outbox.take()
+	rd.Messages = r.outbox.messages.take()
 	out := handedOut{stored: ack}
 	if n := len(rd.CommittedEntries); n > 0 {
 		out.appliedTo = rd.CommittedEntries[n-1].Index

@@ -261,7 +261,7 @@ func (r *raft) forwardForeignRead(m *pb.Message) {
 	if r.lead == None || r.lead == m.From {
 		return
 	}
-	r.outbox.push(pb.Message{Type: pb.MsgReadIndex, To: r.lead, From: m.From, Entries: m.Entries})
+	r.pass(pb.Message{Type: pb.MsgReadIndex, To: r.lead, From: m.From, Entries: m.Entries})
 }
 
 // handleReadIndexResponse gives the leader's answer to the application, if the request is still waiting for it.

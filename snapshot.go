@@ -41,8 +41,8 @@ func (r *raft) sendSnapshot(i int) {
 		return
 	}
 	r.logger.Infof("raft %x: sends %x the snapshot up to %s, it needs index %d", r.id, to, snapshotID(&snap), p.Next)
-	r.outbox.heavy = r.outbox.heavy || len(snap.Data) > heavyPayload
 	r.send(pb.Message{Type: pb.MsgSnap, To: to, Snapshot: &snap})
+	r.outbox.messages.heavy = r.outbox.messages.heavy || len(snap.Data) > heavyPayload
 	p.OnSnapshotSent(snap.Metadata.Index)
 }
 

@@ -146,8 +146,13 @@ func fingerprint(r *raft) string {
 	fmt.Fprintf(&b, "unstable %d %d %v %t\n", l.unstable.offset, l.unstable.fresh, l.unstable.snapshot, l.unstable.snapshotSaving)
 	fmt.Fprintf(&b, "members %s clock %+v ballots %v\n", r.membership, r.clock, r.ballots)
 	fmt.Fprintf(&b, "forwarded %+v reads %v lost %v silent %d\n", r.forwarded, r.readStates, r.lostReads, r.silentUntil)
-	for _, m := range r.outbox.messages {
+	for _, m := range r.outbox.messages.list {
 		fmt.Fprintf(&b, "out %s\n", DescribeMessage(m, nil))
+	}
+	if r.outbox.held != nil {
+		for _, m := range r.outbox.held.list {
+			fmt.Fprintf(&b, "held %s\n", DescribeMessage(m, nil))
+		}
 	}
 	if r.leading != nil {
 		b.WriteString(leadershipPrint(r.leading))

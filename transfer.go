@@ -69,7 +69,7 @@ func (r *raft) forwardTransfer(m *pb.Message) {
 		r.logger.Infof("raft %x: no leader to transfer leadership from", r.id)
 		return
 	}
-	r.outbox.push(pb.Message{Type: pb.MsgTransferLeader, To: r.lead, From: m.From, Term: r.term})
+	r.pass(pb.Message{Type: pb.MsgTransferLeader, To: r.lead, From: m.From, Term: r.term})
 }
 
 // forgetLeader makes a follower one that knows of no leader, so that it grants votes at once, while its own election

@@ -31,6 +31,7 @@ func rootFiles() map[string]rootFile {
 		"raft.go":       {level: levelCore},
 		"admit.go":      {level: levelCore},
 		"outbox.go":     {level: levelCore},
+		"tally.go":      {level: levelCore},
 		"clock.go":      {level: levelCore},
 		"invariants.go": {level: levelCore},
 		"durability.go": {level: levelCore},
