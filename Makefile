@@ -3,12 +3,14 @@ FUZZTIME ?= 10s
 # SEEDS and EVENTS are how much make sim runs.
 SEEDS ?= 600
 EVENTS ?= 20000
+# BENCHFLAGS are what make bench passes on, such as -write; bench/README.md lists them.
+BENCHFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help test demo sim model mutants lint cover fuzz generate bench fmt
+.PHONY: help test demo sim model mutants lint cover fuzz generate bench bench-go bench-smoke fmt
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\): ## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\): ## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 test: ## vet every module and run its tests under the race detector
 	@set -eu; for dir in $$(scripts/modules.sh); do \
@@ -40,8 +42,15 @@ fuzz: ## run every fuzz target for FUZZTIME
 generate: ## rewrite raftpb/raft.pb.go and its twin in the tests from raftpb/raft.proto (needs protoc)
 	scripts/generate.sh
 
-bench: ## run the benchmarks of the root module
+bench: ## measure this library and its peers side by side, with BENCHFLAGS
+	cd bench && go run . $(BENCHFLAGS)
+
+bench-go: ## run the Go benchmarks of the root module
 	go test -run '^$$' -bench . -benchmem ./...
+
+bench-smoke: ## run everything that is measured once, as briefly as it can be
+	go test -run '^$$' -bench . -benchtime 1x ./...
+	cd bench && go run . -quiet -rounds 1 -warmup 0 -scale 0.002
 
 fmt: ## format every Go file
 	gofmt -l -w .

@@ -93,6 +93,19 @@ func (r *raft) fitLeadership(l *leadership, keep []tracker.Member) {
 	}
 }
 
+// noteOwed notes whether the follower at position i is owed an append.
+func (l *leadership) noteOwed(i int, owed bool) {
+	if owed == l.owedAppend[i] {
+		return
+	}
+	l.owedAppend[i] = owed
+	if owed {
+		l.owed++
+	} else {
+		l.owed--
+	}
+}
+
 // birthOf returns the lowest index that the member can acknowledge in its present life.
 func (l *leadership) birthOf(id uint64) uint64 {
 	for _, f := range l.former {

@@ -40,16 +40,7 @@ func (r *raft) refresh(i int) {
 	if l == nil {
 		return
 	}
-	owed := r.owesAppend(i)
-	if owed == l.owedAppend[i] {
-		return
-	}
-	l.owedAppend[i] = owed
-	if owed {
-		l.owed++
-	} else {
-		l.owed--
-	}
+	l.noteOwed(i, r.owesAppend(i))
 }
 
 // flushAppends sends every follower what it is owed.
@@ -62,15 +53,20 @@ func (r *raft) flushAppends() {
 		r.outbox.messages.reserve(len(l.progress)-1, r.clock.now)
 	}
 	l.broadcast = false
+	last, commit := r.log.lastIndex(), r.log.committed
 	var s suffix
 	for i := range l.progress {
-		for r.owesAppend(i) {
-			if p := &l.progress[i]; s.next != p.Next {
+		if l.members[i].ID == r.id {
+			continue
+		}
+		p := &l.progress[i]
+		for p.ShouldSend(last, commit) {
+			if s.next != p.Next {
 				s = r.suffixFrom(p.Next)
 			}
 			r.sendAppend(i, &s)
 		}
-		r.refresh(i)
+		l.noteOwed(i, false)
 	}
 }
 

@@ -171,13 +171,12 @@ func (rn *RawNode) holdsReady() bool {
 
 // Ready hands out what is to be done. With synchronous writes, call Advance when it is done, and before the next Ready.
 // With asynchronous storage writes, call Ready as often as HasReady says, without Advance.
-func (rn *RawNode) Ready() Ready {
+func (rn *RawNode) Ready() (rd Ready) {
 	if rn.verified {
 		defer rn.verify()()
 	}
 	r := rn.raft
 	r.flush()
-	var rd Ready
 	rn.takeState(&rd)
 	ack := rn.takeWrites(&rd)
 	rn.takeCommitted(&rd)
