@@ -81,7 +81,7 @@ func (r *raft) trim() {
 
 // reschedule must follow every change of role, of timers, or of what waits for a tick.
 func (r *raft) reschedule() {
-	busy := r.log.readFailed || len(r.forwarded.pending) > 0
+	busy := r.log.readFailed || r.awaitsRead()
 	r.clock.schedule(r.state == StateLeader, busy)
 	if r.leading != nil && r.leading.transferee != None {
 		r.clock.due = min(r.clock.due, r.leading.transferDeadline)

@@ -124,8 +124,8 @@ func (r *raft) checkTallies() error {
 }
 
 func (r *raft) checkReads() error {
-	if n := len(r.forwarded.pending); n > r.maxPendingReads {
-		return fmt.Errorf("%d forwarded reads, bound is %d", n, r.maxPendingReads)
+	if r.reads != nil && len(r.reads.forwarded.pending) > r.maxPendingReads {
+		return fmt.Errorf("%d forwarded reads, bound is %d", len(r.reads.forwarded.pending), r.maxPendingReads)
 	}
 	if r.leading == nil {
 		return nil

@@ -21,7 +21,7 @@ func brokenFollower() map[string]func(r *raft) {
 		"log: log: applied":                             func(r *raft) { r.log.applied = 9 },
 		"reads: 1 forwarded reads, bound is 0": func(r *raft) {
 			r.maxPendingReads = 0
-			r.forwarded.pending = make([]forwardedRead, 1)
+			r.ownReads().forwarded.pending = make([]forwardedRead, 1)
 		},
 		"membership: ": func(r *raft) { r.membership.Members = append(r.membership.Members, tracker.Member{}) },
 	}

@@ -56,10 +56,8 @@ func (s *rounds) forget(before uint64) {
 
 const roundContextSize = 8
 
-// context returns what the heartbeats of the current round carry.
-func (s *rounds) context() []byte {
-	return binary.BigEndian.AppendUint64(make([]byte, 0, roundContextSize), s.current)
-}
+// encode fills in what the heartbeats of the current round carry.
+func (s *rounds) encode(context []byte) { binary.BigEndian.PutUint64(context, s.current) }
 
 // decode returns the round that a heartbeat response names. Anything but a round that has begun is not one of ours.
 func (s *rounds) decode(context []byte) (round uint64, ok bool) {
@@ -86,7 +84,9 @@ func (r *raft) beginRound() {
 // nextRound starts a round and returns the context of its heartbeats.
 func (r *raft) nextRound() []byte {
 	r.beginRound()
-	return r.leading.rounds.context()
+	context := r.ownReads().content(roundContextSize, r.clock.now)
+	r.leading.rounds.encode(context)
+	return context
 }
 
 // leaseHeld reports whether no other leader can have been elected yet: every quorum holds a member that promised a

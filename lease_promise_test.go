@@ -40,8 +40,8 @@ func TestLeasePromiseHoldsInATermLearntFromAStrayAnswer(t *testing.T) {
 		c.stabilize(2, 3)
 	}
 	c.members[1].rn.ReadIndex([]byte("r"))
-	require.Len(t, c.raft(1).readStates, 1)
-	require.GreaterOrEqual(t, c.raft(1).readStates[0].Index, c.raft(3).log.committed, "a stale read")
+	require.Len(t, c.raft(1).ownReads().answered, 1)
+	require.GreaterOrEqual(t, c.raft(1).ownReads().answered[0].Index, c.raft(3).log.committed, "a stale read")
 	require.Equal(t, None, c.raft(2).vote, "votes against its promise")
 }
 

@@ -116,14 +116,14 @@ func TestLesson21_ReadsDuringATransfer(t *testing.T) {
 	c.beat(1)
 	rn := c.members[1].rn
 	rn.ReadIndex([]byte("by lease"))
-	require.Len(t, rn.raft.readStates, 1, "a lease is held")
+	require.Len(t, rn.raft.ownReads().answered, 1, "a lease is held")
 	outOf(c, 1)
 
 	rn.TransferLeader(2)
 	require.Len(t, ofType(outOf(c, 1), pb.MsgTimeoutNow), 1)
 	require.Len(t, c.members[1].reads, 1)
 	rn.ReadIndex([]byte("during"))
-	require.Empty(t, rn.raft.readStates, "answered by lease during a transfer")
+	require.Empty(t, rn.raft.ownReads().answered, "answered by lease during a transfer")
 
 	for i := 0; i < 12; i++ {
 		c.tick(1, 1)
@@ -132,7 +132,7 @@ func TestLesson21_ReadsDuringATransfer(t *testing.T) {
 	require.Equal(t, uint64(None), rn.BasicStatus().LeadTransferee)
 	require.Equal(t, StateLeader, c.raft(1).state)
 	rn.ReadIndex([]byte("after"))
-	require.Empty(t, rn.raft.readStates, "answered by lease although the order to campaign may still arrive")
+	require.Empty(t, rn.raft.ownReads().answered, "answered by lease although the order to campaign may still arrive")
 	c.stabilize()
 	require.Len(t, c.members[1].reads, 3)
 }
@@ -151,7 +151,7 @@ func TestLesson25_SingleVoterReadsAfterRestart(t *testing.T) {
 		require.True(t, c.ready(1))
 	}
 	c.members[1].rn.ReadIndex([]byte("r"))
-	require.Empty(t, c.raft(1).readStates)
+	require.Empty(t, c.raft(1).ownReads().answered)
 	rd := c.members[1].rn.Ready()
 	require.Empty(t, rd.ReadStates)
 	c.write(c.members[1], rd.HardState, rd.Entries, rd.Snapshot)

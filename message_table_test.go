@@ -119,7 +119,7 @@ func wellFormed(c *cluster, typ pb.MessageType, term uint64, reject bool) pb.Mes
 		return pb.Message{Type: typ, From: 3, To: 1, Entries: []pb.Entry{{Data: []byte("x")}}}
 	case pb.MsgReadIndexResp:
 		var token readToken
-		if pending := c.raft(1).forwarded.pending; len(pending) > 0 {
+		if pending := c.raft(1).ownReads().forwarded.pending; len(pending) > 0 {
 			token = pending[0].token
 		}
 		return pb.Message{Type: typ, From: 2, To: 1, Term: term, Index: 3, Entries: []pb.Entry{{Data: token[:]}}}

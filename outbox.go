@@ -36,24 +36,16 @@ func (o *outbox) dropVoteRequests() {
 	}
 }
 
-// messageQueue is a list of messages in a block of memory that only ever grows at its end. Those handed out before lie
-// in the same block, ahead of list, and are never written again; what lies behind it is zero.
+// messageQueue is a list of messages, to be handed out for good.
 type messageQueue struct {
-	list []pb.Message
-	// block is the capacity of the newest block, made at the tick madeAt. A block that is used up within a tick is
-	// followed by one twice as large, so that a busy member allocates rarely; any other by one of just what is needed,
-	// so that an idle one holds nothing.
-	block  int
-	madeAt uint64
+	list   []pb.Message
+	blocks blocks
 	// heavy is set when the block holds much payload, to be let go with the messages.
 	heavy bool
 }
 
-const (
-	maxMessageBlock = 64
-	// heavyPayload is how much payload in one message makes a block not worth keeping.
-	heavyPayload = 64 << 10
-)
+// heavyPayload is how much payload in one message makes a block not worth keeping.
+const heavyPayload = 64 << 10
 
 // add returns a new message, zero, at the end of the queue. It is to be filled in before the next one is added.
 func (q *messageQueue) add(now uint64) *pb.Message {
@@ -64,19 +56,9 @@ func (q *messageQueue) add(now uint64) *pb.Message {
 	return &q.list[len(q.list)-1]
 }
 
-// reserve makes room for n more messages without touching what has been handed out.
+// reserve makes room for n more messages.
 func (q *messageQueue) reserve(n int, now uint64) {
-	if cap(q.list)-len(q.list) >= n {
-		return
-	}
-	if q.madeAt == now {
-		q.block = min(2*q.block, maxMessageBlock)
-	} else {
-		q.block = 0
-	}
-	q.madeAt = now
-	q.block = max(q.block, len(q.list)+n)
-	q.list = append(make([]pb.Message, 0, q.block), q.list...)
+	q.list = withRoom(&q.blocks, q.list, n, now)
 }
 
 // last returns the message added last, or nil. It may still be improved.
@@ -88,13 +70,8 @@ func (q *messageQueue) last() *pb.Message {
 }
 
 // take hands out all messages.
-func (q *messageQueue) take() []pb.Message {
-	n := len(q.list)
-	if n == 0 {
-		return nil
-	}
-	out := q.list[:n:n]
-	q.list = q.list[n:]
+func (q *messageQueue) take() (out []pb.Message) {
+	out, q.list = handOut(q.list)
 	if q.heavy {
 		q.list = nil
 		q.heavy = false
@@ -115,7 +92,7 @@ func (q *messageQueue) dropVoteRequests() {
 
 // trim lets go of a block of which nothing was used in this tick.
 func (q *messageQueue) trim(now uint64) {
-	if len(q.list) == 0 && q.madeAt != now {
+	if len(q.list) == 0 && q.blocks.madeAt != uint32(now) {
 		q.list = nil
 	}
 }

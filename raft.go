@@ -80,10 +80,8 @@ type raft struct {
 	leading *leadership
 
 	outbox outbox
-	// forwarded are reads passed to the leader and not yet answered.
-	forwarded  forwardedReads
-	readStates []ReadState
-	lostReads  []LostRead
+	// reads is what is kept for the application's reads; nil until there has been one.
+	reads *reads
 
 	// silentUntil is the tick before which this voter withholds its vote, because a leader may hold a lease that it has
 	// granted, in its life before a restart perhaps. Only ReadOnlyLeaseBased sets it.

@@ -165,7 +165,7 @@ func (rn *RawNode) holdsReady() bool {
 	return !r.outbox.empty() ||
 		u.fresh < u.next() || u.freshSnapshot() != nil ||
 		r.log.hasCommitted() ||
-		len(r.readStates) > 0 || len(r.lostReads) > 0 ||
+		!r.reads.empty() ||
 		r.softState() != rn.prevSoft || r.hardState() != rn.prevHard
 }
 
@@ -180,8 +180,10 @@ func (rn *RawNode) Ready() (rd Ready) {
 	rn.takeState(&rd)
 	ack := rn.takeWrites(&rd)
 	rn.takeCommitted(&rd)
-	rd.ReadStates, r.readStates = r.readStates, nil
-	rd.LostReads, r.lostReads = r.lostReads, nil
+	if !r.reads.empty() {
+		rd.ReadStates, rd.LostReads = r.reads.take()
+	}
+	r.readsSent()
 	if r.asyncStorageWrites {
 		rn.addStorageMessages(&rd, ack)
 		return rd

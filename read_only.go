@@ -1,7 +1,6 @@
 package raft
 
 import (
-	"encoding/binary"
 	"errors"
 
 	pb "github.com/seed695671cb/raft/raftpb"
@@ -12,8 +11,7 @@ import (
 // be read. Followers pass requests to the leader (thesis §6.4, last paragraph).
 //
 // A request's context is the application's and may be used again. It is never compared. What a heartbeat carries and a
-// follower's answer returns is the number of the round; what a forwarded request carries is a token that no other
-// request bears.
+// follower's answer returns is the number of the round; for requests that are passed on see read_forward.go.
 
 // ReadState answers a ReadIndex request: once the state machine has applied Index, reading it is linearizable with
 // respect to when the request was made.
@@ -46,6 +44,56 @@ var (
 	ErrReadTimeout = errors.New("the leader did not answer the read in time: read again")
 )
 
+// reads is what a member keeps for its own application's reads, and for the messages that carry reads. A member that
+// has to do with none keeps nothing.
+type reads struct {
+	// answered and lost are what the next Ready hands out.
+	answered []ReadState
+	lost     []LostRead
+	// forwarded are reads passed to the leader and not yet answered.
+	forwarded forwardedReads
+
+	// What is left of the blocks that answers, the entries of messages, and their contents come from.
+	answers, envelopes, contents blocks
+	entries                      []pb.Entry
+	bytes                        []byte
+}
+
+// ownReads returns r.reads, made if need be.
+func (r *raft) ownReads() *reads {
+	if r.reads == nil {
+		r.reads = new(reads)
+	}
+	return r.reads
+}
+
+// empty reports whether there is nothing to hand out.
+func (d *reads) empty() bool { return d == nil || len(d.answered) == 0 && len(d.lost) == 0 }
+
+func (d *reads) answer(s ReadState, now uint64) {
+	d.answered = append(withRoom(&d.answers, d.answered, 1, now), s)
+}
+
+// take hands out the answers, and what was lost.
+func (d *reads) take() (answered []ReadState, lost []LostRead) {
+	answered, d.answered = handOut(d.answered)
+	lost, d.lost = d.lost, nil
+	return answered, lost
+}
+
+// envelope returns the entries of a message that carries a read: one, with data.
+func (d *reads) envelope(data []byte, now uint64) (ents []pb.Entry) {
+	ents, d.entries = carve(&d.envelopes, d.entries, 1, now)
+	ents[0].Data = data
+	return ents
+}
+
+// content returns n zero bytes to be filled in for good.
+func (d *reads) content(n int, now uint64) (data []byte) {
+	data, d.bytes = carve(&d.contents, d.bytes, n, now)
+	return data
+}
+
 // readRequest is a request that this leader is to confirm. The index and the round are set when its round begins.
 type readRequest struct {
 	context []byte
@@ -61,6 +109,15 @@ type readRequest struct {
 type readQueue struct {
 	pending  []readRequest
 	assigned int
+	// room is the array to go on with when the queue has become empty.
+	room []readRequest
+}
+
+func (q *readQueue) push(req readRequest) {
+	q.pending = append(q.pending, req)
+	if cap(q.pending) > cap(q.room) {
+		q.room = q.pending
+	}
 }
 
 // assign gives all requests that have no round this one and its index.
@@ -81,7 +138,21 @@ func (q *readQueue) pop(confirmed uint64) (readRequest, bool) {
 	q.pending[0] = readRequest{}
 	q.pending = q.pending[1:]
 	q.assigned--
+	if len(q.pending) == 0 {
+		q.rewind()
+	}
 	return req, true
+}
+
+// maxReadRoom is how many requests a queue that has become empty keeps room for.
+const maxReadRoom = 256
+
+// rewind has the empty queue go on at the beginning of its room.
+func (q *readQueue) rewind() {
+	if cap(q.room) > maxReadRoom {
+		q.room = nil
+	}
+	q.pending = q.room[:0]
 }
 
 // drain removes all requests and returns those of this member's own application.
@@ -117,7 +188,7 @@ func (r *raft) readFromLeader(from uint64, context []byte) {
 	case len(q.pending) >= r.maxPendingReads:
 		r.refuseRead(req)
 	default:
-		q.pending = append(q.pending, req)
+		q.push(req)
 	}
 }
 
@@ -159,13 +230,12 @@ func (r *raft) maybeConfirmRound() {
 
 func (r *raft) answerRead(req readRequest) {
 	if req.from == None {
-		r.readStates = append(r.readStates, ReadState{Index: req.index, RequestCtx: req.context})
+		r.ownReads().answer(ReadState{Index: req.index, RequestCtx: req.context}, r.clock.now)
 		return
 	}
-	r.send(pb.Message{
-		Type: pb.MsgReadIndexResp, To: req.from, Index: req.index,
-		Entries: []pb.Entry{{Data: req.context}},
-	})
+	m := r.compose(pb.MsgReadIndexResp, req.from)
+	m.Index = req.index
+	m.Entries = r.ownReads().envelope(req.context, r.clock.now)
 }
 
 // refuseRead reports a request lost. To a follower it is said without an entry: an older member takes any answer
@@ -179,116 +249,12 @@ func (r *raft) refuseRead(req readRequest) {
 }
 
 func (r *raft) loseRead(context []byte, reason error) {
-	r.lostReads = append(r.lostReads, LostRead{RequestCtx: context, Reason: reason})
+	own := r.ownReads()
+	own.lost = append(own.lost, LostRead{RequestCtx: context, Reason: reason})
 }
 
 func (r *raft) loseReads(reqs []readRequest, reason error) {
 	for _, req := range reqs {
 		r.loseRead(req.context, reason)
 	}
-}
-
-// readToken tells a forwarded request from every other, of this member's earlier lives too.
-type readToken [16]byte
-
-// forwardedRead is a request that was passed to the leader.
-type forwardedRead struct {
-	token    readToken
-	context  []byte
-	deadline uint64
-}
-
-// forwardedReads are requests passed to the leader and not yet answered, oldest first.
-type forwardedReads struct {
-	pending []forwardedRead
-	// life is drawn at random, once in a life of this member; count numbers its requests.
-	life  uint64
-	count uint64
-}
-
-func (f *forwardedReads) nextToken() readToken {
-	f.count++
-	var t readToken
-	binary.BigEndian.PutUint64(t[:8], f.life)
-	binary.BigEndian.PutUint64(t[8:], f.count)
-	return t
-}
-
-// take removes and returns the request that data, which begins with its token, stands for.
-func (f *forwardedReads) take(data []byte) (forwardedRead, bool) {
-	if len(data) < len(readToken{}) {
-		return forwardedRead{}, false
-	}
-	token := readToken(data)
-	for i := range f.pending {
-		if f.pending[i].token == token {
-			read := f.pending[i]
-			f.pending = append(f.pending[:i], f.pending[i+1:]...)
-			return read, true
-		}
-	}
-	return forwardedRead{}, false
-}
-
-// forwardRead passes a request of the application to the leader, under a token.
-func (r *raft) forwardRead(context []byte) {
-	f := &r.forwarded
-	switch {
-	case r.lead == None:
-		r.loseRead(context, ErrNoLeader)
-		return
-	case len(f.pending) >= r.maxPendingReads:
-		r.loseRead(context, ErrTooManyReads)
-		return
-	}
-	if f.count == 0 {
-		f.life = r.rand.Uint64()
-	}
-	read := forwardedRead{token: f.nextToken(), context: context, deadline: r.clock.now + r.clock.electionTick}
-	f.pending = append(f.pending, read)
-	data := append(read.token[:len(read.token):len(read.token)], context...)
-	r.send(pb.Message{Type: pb.MsgReadIndex, To: r.lead, Entries: []pb.Entry{{Data: data}}})
-	r.reschedule()
-}
-
-// forwardForeignRead passes on a request that reached this follower. Another member's keeps its sender, so that the
-// leader answers that one.
-func (r *raft) forwardForeignRead(m *pb.Message) {
-	if m.From == None || m.From == r.id {
-		r.forwardRead(m.Entries[0].Data)
-		return
-	}
-	if r.lead == None || r.lead == m.From {
-		return
-	}
-	r.pass(pb.Message{Type: pb.MsgReadIndex, To: r.lead, From: m.From, Entries: m.Entries})
-}
-
-// handleReadIndexResponse gives the leader's answer to the application, if the request is still waiting for it.
-func (r *raft) handleReadIndexResponse(m *pb.Message) {
-	if m.Reject {
-		if read, ok := r.forwarded.take(m.Context); ok {
-			r.loseRead(read.context, ErrReadRefused)
-		}
-		return
-	}
-	if read, ok := r.forwarded.take(m.Entries[0].Data); ok {
-		r.readStates = append(r.readStates, ReadState{Index: m.Index, RequestCtx: read.context})
-	}
-}
-
-// expireForwardedReads gives up the requests that the leader has not answered in time.
-func (r *raft) expireForwardedReads() {
-	f := &r.forwarded
-	for len(f.pending) > 0 && f.pending[0].deadline <= r.clock.now {
-		r.loseRead(f.pending[0].context, ErrReadTimeout)
-		f.pending = f.pending[1:]
-	}
-}
-
-func (r *raft) loseForwardedReads(reason error) {
-	for _, read := range r.forwarded.pending {
-		r.loseRead(read.context, reason)
-	}
-	r.forwarded.pending = nil
 }

@@ -145,7 +145,7 @@ func fingerprint(r *raft) string {
 		idsOf(l.unstable.entries), l.terms.runs, l.committed, l.applying, l.applied, l.applyingSize, l.supersededTo, l.readFailed)
 	fmt.Fprintf(&b, "unstable %d %d %v %t\n", l.unstable.offset, l.unstable.fresh, l.unstable.snapshot, l.unstable.snapshotSaving)
 	fmt.Fprintf(&b, "members %s clock %+v ballots %v\n", r.membership, r.clock, r.ballots)
-	fmt.Fprintf(&b, "forwarded %+v reads %v lost %v silent %d\n", r.forwarded, r.readStates, r.lostReads, r.silentUntil)
+	fmt.Fprintf(&b, "forwarded %+v reads %v lost %v silent %d\n", r.ownReads().forwarded, r.ownReads().answered, r.ownReads().lost, r.silentUntil)
 	for _, m := range r.outbox.messages.list {
 		fmt.Fprintf(&b, "out %s\n", DescribeMessage(m, nil))
 	}

@@ -80,6 +80,9 @@ func NewAppendResponse(to, from, term, index uint64) Message {
 	return &pb.Message{Type: pb.MsgAppResp.Enum(), To: &to, From: &from, Term: &term, Index: &index}
 }
 
+// SetIndex changes the index of a message that was made here.
+func SetIndex(m *Message, index uint64) { *(*m).Index = index }
+
 // NewVoteResponse returns a voter's grant.
 func NewVoteResponse(to, from, term uint64) Message {
 	return &pb.Message{Type: pb.MsgVoteResp.Enum(), To: &to, From: &from, Term: &term}

@@ -67,6 +67,9 @@ func NewAppendResponse(to, from, term, index uint64) Message {
 	return Message{Type: msgAppResp, To: to, From: from, Term: term, Index: index}
 }
 
+// SetIndex changes the index of a message that was made here.
+func SetIndex(m *Message, index uint64) { m.Index = index }
+
 // NewVoteResponse returns a voter's grant.
 func NewVoteResponse(to, from, term uint64) Message {
 	return Message{Type: msgVoteResp, To: to, From: from, Term: term}

@@ -32,7 +32,9 @@ func settled() []Workload {
 	var all []Workload
 	for _, c := range []settledCase{
 		{"W1/batch=1", 1, 128, open, false, 100_000},
+		{"W1/batch=4", 4, 128, open, false, 200_000},
 		{"W1/batch=16", 16, 128, open, false, 200_000},
+		{"W1/batch=64", 64, 128, open, false, 200_000},
 		{"W1/batch=256", 256, 128, open, false, 200_000},
 		{"W1/closed/batch=1", 1, 128, closed, false, 100_000},
 		{"W1/closed/batch=16", 16, 128, closed, false, 200_000},
@@ -42,7 +44,9 @@ func settled() []Workload {
 		{"W1/1KiB/batch=16", 16, 1 << 10, open, false, 200_000},
 		{"W1/64KiB/batch=16", 16, 64 << 10, open, false, 20_000},
 		{"W2/batch=1", 1, 128, open, true, 100_000},
+		{"W2/batch=4", 4, 128, open, true, 200_000},
 		{"W2/batch=16", 16, 128, open, true, 200_000},
+		{"W2/batch=64", 64, 128, open, true, 200_000},
 		{"W2/batch=256", 256, 128, open, true, 200_000},
 		{"W2/closed/batch=1", 1, 128, closed, true, 100_000},
 	} {

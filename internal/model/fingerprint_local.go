@@ -125,7 +125,9 @@ type sight struct {
 	raft, leading []int
 	numbers       [12][]int
 	flags         [2][]int
-	lists         [3][]int // members, forwarded reads, unstable entries
+	lists         [2][]int // members, unstable entries
+	reads         []int
+	forwarded     []int // of reads
 	snapshot      []int
 	transferee    []int
 }
@@ -161,14 +163,14 @@ func newSight() (sight, error) {
 		s.numbers[i] = find(core, path)
 	}
 	s.flags = [2][]int{find(core, "checkQuorum"), find(core, "leaseReads")}
-	s.lists = [3][]int{
-		find(core, "membership.Members"), find(core, "forwarded.pending"), find(core, "log.unstable.entries"),
-	}
+	s.lists = [2][]int{find(core, "membership.Members"), find(core, "log.unstable.entries")}
+	s.reads = find(core, "reads")
 	s.snapshot = find(core, "log.unstable.snapshot")
 	s.leading = find(core, "leading")
 	if err != nil {
 		return s, err
 	}
+	s.forwarded = find(core.FieldByIndex(s.reads).Type.Elem(), "forwarded.pending")
 	s.transferee = find(core.FieldByIndex(s.leading).Type.Elem(), "transferee")
 	return s, err
 }
@@ -183,9 +185,11 @@ func (s *sight) of(rn *raft.RawNode) glance {
 		checkQuorum: core.FieldByIndex(s.flags[0]).Bool(), leaseReads: core.FieldByIndex(s.flags[1]).Bool(),
 		stored: n(8) - 1, superseding: n(9) != 0, persisted: pb.HardState{Term: n(10), Vote: n(11)},
 		restoring: !core.FieldByIndex(s.snapshot).IsNil(),
-		reads:     core.FieldByIndex(s.lists[1]).Len(),
 	}
-	g.last = g.stored + uint64(core.FieldByIndex(s.lists[2]).Len())
+	if reads := core.FieldByIndex(s.reads); !reads.IsNil() {
+		g.reads = reads.Elem().FieldByIndex(s.forwarded).Len()
+	}
+	g.last = g.stored + uint64(core.FieldByIndex(s.lists[1]).Len())
 	members := core.FieldByIndex(s.lists[0])
 	g.members = make([]uint64, members.Len())
 	for i := range g.members {

@@ -1,5 +1,7 @@
 package model
 
+import "reflect"
+
 // The fields that a fingerprint does not take as they are. The reason says why two members that differ only in what the
 // rule leaves out answer every input alike, now and later.
 
@@ -19,8 +21,12 @@ func skippedRules() []rule {
 		skip("raft.raft.rand", "a function of the number of lives, which counts as past.lives"),
 		skip("raft.raftLog.storage", "the disk counts by itself"),
 		skip("raft.unstable.chunk", "capacity of the next array"),
-		skip("raft.messageQueue.block", "capacity of a block"),
-		skip("raft.messageQueue.madeAt", "it decides the capacity of the next block"),
+		skip("raft.blocks.size", "capacity of a block"),
+		skip("raft.blocks.madeAt", "it decides the capacity of the next block"),
+		skip("raft.readQueue.room", "an array to be used again"),
+		skip("raft.forwardedReads.room", "an array to be used again"),
+		skip("raft.reads.entries", "what is left of a block"),
+		skip("raft.reads.bytes", "what is left of a block"),
 		skip("raft.messageQueue.heavy", "whether a block is let go"),
 		skip("raft.leadership.matched", "a cache of what the members' progress says"),
 		skip("raft.leadership.acked", "a cache of what the members' progress says"),
@@ -211,6 +217,17 @@ func addRing(w *walk, f field) {
 // cacheRules take of what is remembered only what still counts.
 func cacheRules() []rule {
 	return []rule{
+		{
+			field: "raft.raft.reads", how: "as empty where there are none",
+			why: "it is made when it is first needed",
+			add: func(w *walk, f field) {
+				reads := f.value
+				if reads.IsNil() {
+					reads = reflect.New(reads.Type().Elem())
+				}
+				f.whole(w, reads)
+			},
+		},
 		{
 			field: "raft.changeScan.to", how: "from the applied index on",
 			why: "a search begins after it or after the applied index, whichever is higher, and applied never falls in a life",
