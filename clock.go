@@ -72,7 +72,7 @@ func (r *raft) handleDue() {
 // trim lets go of memory that is kept for more of the same, where nothing has come of late: a host of many groups keeps
 // most of them idle.
 func (r *raft) trim() {
-	r.log.unstable.trim()
+	r.log.unstable.entries.trim()
 	r.outbox.messages.trim(r.clock.now)
 	if r.outbox.held != nil {
 		r.outbox.held.trim(r.clock.now)

@@ -77,21 +77,18 @@ func payloadSizeOf(ents []pb.Entry) payloadSize {
 	return size
 }
 
-// limitSize returns the longest prefix of ents of at most limit encoded bytes, and at least one entry if there is
-// any. Its capacity is its length, so that appending to it never writes into the log.
-func limitSize(ents []pb.Entry, limit encodedSize) []pb.Entry {
-	if len(ents) == 0 {
-		return nil
-	}
-	size := entrySize(&ents[0])
-	n := 1
-	for ; n < len(ents); n++ {
-		size += entrySize(&ents[n])
-		if size > limit {
-			break
+// limitSize returns the longest prefix of ents of at most limit encoded bytes, and at least one entry if there is any;
+// and its size. Its capacity is its length, so that appending to it never writes into the log.
+func limitSize(ents []pb.Entry, limit encodedSize) ([]pb.Entry, encodedSize) {
+	var total encodedSize
+	for n := range ents {
+		size := entrySize(&ents[n])
+		if n > 0 && total+size > limit {
+			return ents[:n:n], total
 		}
+		total += size
 	}
-	return ents[:n:n]
+	return ents[:len(ents):len(ents)], total
 }
 
 // checkContiguous returns an error unless ents directly follow prev: indexes without a gap, terms that never

@@ -66,16 +66,20 @@ func TestLimitSizeAgainstTryingAll(t *testing.T) {
 				want = n + 1
 			}
 		}
-		got := limitSize(ents, limit)
+		got, size := limitSize(ents, limit)
+		require.Equal(t, encodedSizeOf(got), size)
 		require.Len(t, got, want)
 		require.Equal(t, len(got), cap(got), "appending to it would write into the log")
 	}
 	ents := sizedEntries(rnd, 5)
-	require.Len(t, limitSize(ents, noEncodedLimit), 5)
-	require.Len(t, limitSize(ents, 0), 1)
-	require.Len(t, limitSize(ents, encodedSizeOf(ents)), 5)
-	require.Len(t, limitSize(ents, encodedSizeOf(ents)-1), 4)
-	require.Nil(t, limitSize(nil, noEncodedLimit))
+	all := encodedSizeOf(ents)
+	for limit, want := range map[encodedSize]int{noEncodedLimit: 5, 0: 1, all: 5, all - 1: 4} {
+		got, _ := limitSize(ents, limit)
+		require.Len(t, got, want)
+	}
+	got, size := limitSize(nil, noEncodedLimit)
+	require.Nil(t, got)
+	require.Zero(t, size)
 }
 
 func TestCheckContiguous(t *testing.T) {

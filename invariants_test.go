@@ -46,7 +46,7 @@ func brokenLeader() map[string]func(r *raft) {
 		"member 2: match 90 is above the last index 4":   func(r *raft) { p := &r.leading.progress[1]; p.Match, p.Next = 90, 91 },
 		"member 2 is owed an append that is not noted":   func(r *raft) { r.leading.progress[1].OnHeartbeatResponse(4) },
 		"0 members owed an append, counted 7":            func(r *raft) { r.leading.owed = 7 },
-		"own match 4 is above what is durable, 3":        func(r *raft) { r.log.unstable.offset--; r.log.unstable.entries = entriesAt(at(5, 4)) },
+		"own match 4 is above what is durable, 3":        func(r *raft) { r.log.unstable.offset--; r.log.unstable.entries = runsOf(entriesAt(at(5, 4))) },
 		"2 reads assigned of 0 pending":                  func(r *raft) { r.leading.reads.assigned = 2 },
 		"round 9 confirmed, 0 begun":                     func(r *raft) { r.leading.rounds.confirmed = 9 },
 		"reads: 0 reads assigned of 1 pending, bound is": func(r *raft) { r.maxPendingReads = 0; r.leading.reads.pending = make([]readRequest, 1) },

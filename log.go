@@ -111,7 +111,7 @@ func (l *raftLog) term(index uint64) (uint64, error) {
 		return term, nil
 	}
 	if index >= l.unstable.offset {
-		return l.unstable.entries[index-l.unstable.offset].Term, nil
+		return l.unstable.term(index), nil
 	}
 	if l.unstable.snapshot != nil {
 		return 0, ErrCompacted
@@ -172,20 +172,34 @@ func (l *raftLog) identify(index uint64) entryID {
 	return entryID{term: term, index: index}
 }
 
-// entries returns entries of [lo, hi) from lo on: at most limit encoded bytes, at least one, and possibly fewer than
-// fit where the range runs from Storage into memory. It returns ErrCompacted if lo is no longer in the log.
-func (l *raftLog) entries(lo, hi uint64, limit encodedSize) ([]pb.Entry, error) {
+// entries returns entries of [lo, hi) from lo on, and their size: at most limit encoded bytes, at least one entry, and
+// possibly fewer than fit, see read. It returns ErrCompacted if lo is no longer in the log.
+func (l *raftLog) entries(lo, hi uint64, limit encodedSize) ([]pb.Entry, encodedSize, error) {
+	ents, err := l.read(lo, hi, limit)
+	if err != nil {
+		return nil, 0, err
+	}
+	ents, size := limitSize(ents, limit)
+	return ents, size, nil
+}
+
+// read returns entries of [lo, hi) from lo on, at least one. Where they come from a Storage that has to copy them they
+// are at most limit encoded bytes. The range ends early where it runs from Storage into memory, or from one page of a
+// MemoryStorage into the next.
+func (l *raftLog) read(lo, hi uint64, limit encodedSize) ([]pb.Entry, error) {
 	hi = min(hi, l.unstable.next())
-	if lo >= hi {
+	switch {
+	case lo >= hi:
 		return nil, nil
-	}
-	if lo >= l.unstable.offset {
-		return limitSize(l.unstable.slice(lo, hi), limit), nil
-	}
-	if l.unstable.snapshot != nil {
+	case lo >= l.unstable.offset:
+		return l.unstable.slice(lo, hi), nil
+	case l.unstable.snapshot != nil:
 		return nil, ErrCompacted
 	}
 	hi = min(hi, l.unstable.offset)
+	if ms, ok := l.storage.(*MemoryStorage); ok { // but not something that wraps one
+		return ms.page(lo, hi)
+	}
 	ents, err := l.storage.Entries(lo, hi, uint64(limit))
 	if err != nil {
 		return nil, err
@@ -193,8 +207,7 @@ func (l *raftLog) entries(lo, hi uint64, limit encodedSize) ([]pb.Entry, error) 
 	if len(ents) == 0 || ents[0].Index != lo {
 		return nil, fmt.Errorf("storage returned %d entries that do not begin at index %d, as asked", len(ents), lo)
 	}
-	n := min(uint64(len(ents)), hi-lo)
-	return ents[:n:n], nil
+	return ents[:min(uint64(len(ents)), hi-lo)], nil
 }
 
 // append puts ents at the end of the log, in place of whatever stood at the index of the first and after. That must
@@ -298,13 +311,13 @@ func (l *raftLog) acceptCommitted() ([]pb.Entry, error) {
 	if !l.hasCommitted() {
 		return nil, nil
 	}
-	ents, err := l.entries(l.applying+1, l.appliable()+1, l.maxApplyingSize-l.applyingSize)
+	ents, size, err := l.entries(l.applying+1, l.appliable()+1, l.maxApplyingSize-l.applyingSize)
 	if err != nil {
 		l.readFailed = true
 		return nil, fmt.Errorf("reading committed entries from index %d: %w", l.applying+1, err)
 	}
 	l.applying = ents[len(ents)-1].Index
-	l.applyingSize += encodedSizeOf(ents)
+	l.applyingSize += size
 	return ents, nil
 }
 
@@ -325,11 +338,11 @@ func (l *raftLog) appliedTo(index uint64, size encodedSize) {
 	l.applyingSize -= min(size, l.applyingSize)
 }
 
-// scan calls visit with the entries of [lo, hi) in pages of at most pageSize, until visit returns false. Entries that
+// scan calls visit with the entries of [lo, hi) in pages, of at most pageSize where they have to be copied, until visit returns false. Entries that
 // were compacted are passed over.
 func (l *raftLog) scan(lo, hi uint64, pageSize encodedSize, visit func([]pb.Entry) bool) error {
 	for lo < hi {
-		ents, err := l.entries(lo, hi, pageSize)
+		ents, err := l.read(lo, hi, pageSize)
 		if errors.Is(err, ErrCompacted) {
 			first := l.firstIndex()
 			if first <= lo {

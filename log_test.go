@@ -163,8 +163,9 @@ func (w *logTwin) compareEntries(rnd *rand.Rand) {
 	lo := w.base() + 1 + rnd.Uint64N(l.lastIndex()-w.base()+1)
 	hi := lo + rnd.Uint64N(l.lastIndex()+2-lo+1)
 	limit := encodedSize(rnd.IntN(60))
-	ents, err := l.entries(lo, hi, limit)
+	ents, size, err := l.entries(lo, hi, limit)
 	require.NoError(w.t, err)
+	require.Equal(w.t, encodedSizeOf(ents), size)
 	require.Equal(w.t, len(ents) == 0, lo >= min(hi, l.lastIndex()+1))
 	require.True(w.t, len(ents) <= 1 || encodedSizeOf(ents) <= limit)
 	for i, e := range ents {
@@ -321,7 +322,7 @@ func TestLogReadsOfAFaultyStorage(t *testing.T) {
 	w.l.commitTo(6)
 	for _, answer := range [][]pb.Entry{nil, entriesAt(at(2, 5))} {
 		faulty.entries = func(_, _ uint64) []pb.Entry { return answer }
-		_, err := w.l.entries(4, 7, noEncodedLimit)
+		_, _, err := w.l.entries(4, 7, noEncodedLimit)
 		require.ErrorContains(t, err, "do not begin at index 4, as asked")
 	}
 	faulty.entries, faulty.entriesErr = nil, errors.New("disk on fire")
@@ -370,7 +371,7 @@ func TestLogBehindASnapshot(t *testing.T) {
 	require.Equal(t, uint64(10), w.l.firstIndex())
 	_, err := w.l.term(4)
 	require.ErrorIs(t, err, ErrCompacted)
-	_, err = w.l.entries(4, 6, noEncodedLimit)
+	_, _, err = w.l.entries(4, 6, noEncodedLimit)
 	require.ErrorIs(t, err, ErrCompacted)
 	require.False(t, w.l.hasCommitted())
 	require.Equal(t, at(0, 4), w.l.lastAtMost(2, 4), "what the term was is not known any more")

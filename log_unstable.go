@@ -14,93 +14,58 @@ import (
 //
 // Once acknowledged an entry leaves: storage has it. A snapshot is handed out before the entries that follow it.
 //
-// Entries are handed out as sub-slices of an array that only ever grows at its end. Nothing that has been handed
-// out is written again: what replaces it goes to a new array.
-//
-// Invariant: entries[i].Index == offset+i.
+// Invariant: the entries are those at [offset, next).
 // Invariant: offset <= fresh <= next.
 // Invariant: snapshot != nil ==> offset == snapshot.Metadata.Index+1.
 // Invariant: snapshotSaving ==> snapshot != nil.
 // Invariant: snapshot != nil && !snapshotSaving ==> fresh == offset.
 type unstable struct {
-	entries []pb.Entry
+	entries entryRuns
 	offset  uint64
 	fresh   uint64
 
 	snapshot       *pb.Snapshot
 	snapshotSaving bool
-
-	// chunk is the capacity of the next array. It doubles with use, so that a busy log allocates rarely and an idle
-	// one holds little.
-	chunk int
 }
-
-const (
-	minUnstableChunk = 4
-	maxUnstableChunk = 1024
-)
 
 // next returns the index after the last entry.
-func (u *unstable) next() uint64 { return u.offset + uint64(len(u.entries)) }
+func (u *unstable) next() uint64 { return u.offset + uint64(u.entries.count) }
 
-// slice returns the entries in [lo, hi), which must lie within the suffix.
+// slice returns the entries in [lo, hi), which must lie within the suffix. It is never written again.
 func (u *unstable) slice(lo, hi uint64) []pb.Entry {
-	l, h := lo-u.offset, hi-u.offset
-	return u.entries[l:h:h]
+	if lo >= hi {
+		return nil
+	}
+	return u.entries.slice(lo, hi)
 }
 
+// term returns the term of the entry at index, which must be in the suffix.
+func (u *unstable) term(index uint64) uint64 { return u.entries.at(index).Term }
+
 // replaceFrom makes ents, the first of which may be at any index up to next, the end of the suffix. What stood at
-// their indexes and after is forgotten. Into an empty suffix without room for them they are taken over as they are:
-// whoever brings entries leaves them alone. Otherwise they are copied, but not their data.
+// their indexes and after is forgotten. The entries may be taken over as they are: nobody may write to them any more.
 func (u *unstable) replaceFrom(ents []pb.Entry) {
 	first := ents[0].Index
 	switch {
 	case first < u.offset:
-		u.entries = nil
+		u.entries.truncate(0)
 		u.offset = first
 		u.fresh = first
 	case first < u.next():
-		kept := first - u.offset
-		u.entries = u.entries[:kept:kept]
+		u.entries.truncate(int(first - u.offset))
 		u.fresh = min(u.fresh, first)
 	}
-	if len(u.entries) == 0 && cap(u.entries) < len(ents) {
-		u.entries = ents[:len(ents):len(ents)]
-		return
-	}
-	u.reserve(len(ents))
-	u.entries = append(u.entries, ents...)
+	u.entries.take(ents)
 }
 
 // extend adds copies of ents, with the given term and the next indexes.
 func (u *unstable) extend(term uint64, ents []pb.Entry) {
-	u.reserve(len(ents))
+	index := u.next()
+	added := u.entries.add(len(ents))
 	for i := range ents {
-		e := ents[i]
-		e.Term = term
-		e.Index = u.next()
-		u.entries = append(u.entries, e)
-	}
-}
-
-// reserve makes room for n more entries without touching what has been handed out.
-func (u *unstable) reserve(n int) {
-	if cap(u.entries)-len(u.entries) >= n {
-		return
-	}
-	u.chunk = min(max(2*u.chunk, minUnstableChunk), maxUnstableChunk)
-	need := len(u.entries) + n
-	grown := make([]pb.Entry, len(u.entries), max(need+len(u.entries), u.chunk))
-	copy(grown, u.entries)
-	u.entries = grown
-}
-
-// trim lets go of the room for more entries, and has the next array be smaller. Called as often as something is due, it
-// leaves an idle log with nothing, and a busy one with what it needs in between.
-func (u *unstable) trim() {
-	u.chunk /= 2
-	if len(u.entries) == 0 && cap(u.entries) > u.chunk {
-		u.entries = nil
+		added[i] = ents[i]
+		added[i].Term = term
+		added[i].Index = index + uint64(i)
 	}
 }
 
@@ -136,11 +101,10 @@ func (u *unstable) entriesStored(id entryID) bool {
 	if id.index < u.offset || id.index >= u.fresh || u.snapshot != nil {
 		return false
 	}
-	n := id.index - u.offset + 1
-	if u.entries[n-1].Term != id.term {
+	if u.term(id.index) != id.term {
 		return false
 	}
-	u.entries = u.entries[n:]
+	u.entries.release(int(id.index - u.offset + 1))
 	u.offset = id.index + 1
 	return true
 }
@@ -163,10 +127,8 @@ func (u *unstable) restore(s pb.Snapshot) {
 
 // check returns an error that names the invariant which does not hold.
 func (u *unstable) check() error {
-	for i := range u.entries {
-		if u.entries[i].Index != u.offset+uint64(i) {
-			return fmt.Errorf("unstable entry %d has index %d, offset is %d", i, u.entries[i].Index, u.offset)
-		}
+	if err := u.entries.check(u.offset); err != nil {
+		return fmt.Errorf("unstable: %w", err)
 	}
 	switch {
 	case u.fresh < u.offset || u.fresh > u.next():

@@ -56,7 +56,7 @@ func (m *unstableModel) replace(rnd *rand.Rand) {
 		first = max(1, first-min(first, rnd.Uint64N(4)))
 	}
 	m.term++
-	ents := m.fill(first, 1+rnd.IntN(5))
+	ents := m.fill(first, 1+rnd.IntN(5)*rnd.IntN(5))
 	m.u.replaceFrom(ents)
 	m.hand(ents)
 	if first < m.offset {
@@ -194,16 +194,21 @@ func TestUnstableEntriesStored(t *testing.T) {
 	}
 }
 
+func runsOf(ents []pb.Entry) (l entryRuns) {
+	l.take(ents)
+	return l
+}
+
 // Each rule of the type is one that check knows.
 func TestUnstableCheckNamesWhatIsBroken(t *testing.T) {
 	snap := &pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: 4, Term: 1}}
 	for want, u := range map[string]unstable{
-		"unstable entry 1 has index 9":  {offset: 5, fresh: 5, entries: entriesAt(at(1, 5), at(1, 9))},
+		"unstable: entry 1 has index 9": {offset: 5, fresh: 5, entries: runsOf(entriesAt(at(1, 5), at(1, 9)))},
 		"fresh 4 is outside [5, 5]":     {offset: 5, fresh: 4},
 		"fresh 6 is outside [5, 5]":     {offset: 5, fresh: 6},
 		"does not follow snapshot 4":    {offset: 6, fresh: 6, snapshot: snap},
 		"saving a snapshot that is not": {offset: 5, fresh: 5, snapshotSaving: true},
-		"were handed out before it":     {offset: 5, fresh: 6, entries: entriesAt(at(1, 5)), snapshot: snap},
+		"were handed out before it":     {offset: 5, fresh: 6, entries: runsOf(entriesAt(at(1, 5))), snapshot: snap},
 	} {
 		require.ErrorContains(t, u.check(), want)
 	}

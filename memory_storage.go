@@ -83,21 +83,35 @@ func (ms *MemoryStorage) Term(i uint64) (uint64, error) {
 func (ms *MemoryStorage) Entries(lo, hi, maxSize uint64) ([]pb.Entry, error) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
+	if err := ms.checkRange(lo, hi); err != nil || lo == hi {
+		return nil, err
+	}
+	return ms.log.slice(lo, hi, encodedSize(maxSize)), nil
+}
+
+// page is Entries without a limit, except that it may return fewer entries, so as to copy next to nothing.
+func (ms *MemoryStorage) page(lo, hi uint64) ([]pb.Entry, error) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	if err := ms.checkRange(lo, hi); err != nil || lo == hi {
+		return nil, err
+	}
+	return ms.log.page(lo, hi), nil
+}
+
+// checkRange returns an error unless the log holds [lo, hi).
+func (ms *MemoryStorage) checkRange(lo, hi uint64) error {
 	if lo <= ms.log.base.index {
-		return nil, ErrCompacted
+		return ErrCompacted
 	}
 	if lo > hi {
-		return nil, fmt.Errorf("entries from index %d up to %d requested, the first bound must not exceed the second",
-			lo, hi)
+		return fmt.Errorf("entries from index %d up to %d requested, the first bound must not exceed the second", lo, hi)
 	}
 	// hi is at least 1 here. It is not compared with lastIndex()+1, which overflows at the top of the range.
 	if ms.log.empty() || hi-1 > ms.log.lastIndex() {
-		return nil, ErrUnavailable
+		return ErrUnavailable
 	}
-	if lo == hi {
-		return nil, nil
-	}
-	return ms.log.slice(lo, hi, maxSize), nil
+	return nil
 }
 
 // Snapshot implements Storage. It returns the snapshot last made by CreateSnapshot or given to ApplySnapshot, and the
@@ -293,9 +307,9 @@ func (l *segmentedLog) locate(i uint64) (s, at int) {
 
 // slice returns the entries in [lo, hi) of at most limit encoded bytes together, and at least the first. The range must
 // be within the log and not empty.
-func (l *segmentedLog) slice(lo, hi, limit uint64) []pb.Entry {
+func (l *segmentedLog) slice(lo, hi uint64, limit encodedSize) []pb.Entry {
 	s, at := l.locate(lo)
-	if limit != noLimit {
+	if limit != noEncodedLimit {
 		hi = l.cutToSize(s, at, hi, limit)
 	}
 	want := int(hi - lo)
@@ -303,24 +317,47 @@ func (l *segmentedLog) slice(lo, hi, limit uint64) []pb.Entry {
 	if want <= len(head) {
 		return head[:want:want]
 	}
-	out := append(make([]pb.Entry, 0, want), head...)
-	for len(out) < want {
+	return l.gather(s, at, want)
+}
+
+// gather copies the next n entries from offset at of segment s on.
+func (l *segmentedLog) gather(s, at, n int) []pb.Entry {
+	out := append(make([]pb.Entry, 0, n), l.segments[s][at:]...)
+	for len(out) < n {
 		s++
 		next := l.segments[s]
-		out = append(out, next[:min(want-len(out), len(next))]...)
+		out = append(out, next[:min(n-len(out), len(next))]...)
 	}
 	return out
 }
 
+// shortPage is how few entries at the end of a segment are not worth a page of their own.
+const shortPage = maxSegment / 2
+
+// page returns entries of [lo, hi) from lo on. It may end before hi, at the end of a segment, so as to copy next to
+// nothing. The range must be within the log and not empty.
+func (l *segmentedLog) page(lo, hi uint64) []pb.Entry {
+	s, at := l.locate(lo)
+	head := l.segments[s][at:]
+	want := int(min(hi-lo, uint64(maxSegment+shortPage)))
+	switch {
+	case want <= len(head):
+		return head[:want:want]
+	case len(head) < shortPage:
+		return l.gather(s, at, min(want, len(head)+len(l.segments[s+1])))
+	}
+	return head[:len(head):len(head)]
+}
+
 // cutToSize returns the end of the longest range of at most limit encoded bytes that begins at offset at of segment s
 // and does not go beyond hi (excluded). The range holds the first entry whatever its size.
-func (l *segmentedLog) cutToSize(s, at int, hi, limit uint64) uint64 {
-	size := uint64(entrySize(&l.segments[s][at]))
+func (l *segmentedLog) cutToSize(s, at int, hi uint64, limit encodedSize) uint64 {
+	size := entrySize(&l.segments[s][at])
 	for next := l.segments[s][at].Index + 1; next < hi; next++ {
 		if at++; at == len(l.segments[s]) {
 			s, at = s+1, 0
 		}
-		size += uint64(entrySize(&l.segments[s][at]))
+		size += entrySize(&l.segments[s][at])
 		if size > limit {
 			return next
 		}

@@ -86,7 +86,7 @@ func (r *raft) suffixFrom(next uint64) suffix {
 	if s.prevTerm, s.err = r.log.term(next - 1); s.err != nil {
 		return s
 	}
-	s.entries, s.err = r.log.entries(next, r.log.lastIndex()+1, r.maxSizePerMsg)
+	s.entries, _, s.err = r.log.entries(next, r.log.lastIndex()+1, r.maxSizePerMsg)
 	s.payload = payloadSizeOf(s.entries)
 	return s
 }

@@ -219,9 +219,9 @@ func (rn *RawNode) takeWrites(rd *Ready) stored {
 	u := &r.log.unstable
 	ack := stored{paper: ballotPaper{term: r.term, vote: r.vote}}
 	rd.Entries = u.freshEntries()
-	if n := len(u.entries); n > 0 && rd.MustSync {
+	if u.entries.count > 0 && rd.MustSync {
 		// Entries handed out in an earlier term are released by this acknowledgement, see handleStored.
-		ack.last = idOf(&u.entries[n-1])
+		ack.last = r.log.lastID()
 	}
 	if snap := u.freshSnapshot(); snap != nil {
 		rd.Snapshot = *snap

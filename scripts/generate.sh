@@ -26,13 +26,21 @@ ln -s "$gogo" "$tmp/src/github.com/gogo/protobuf"
 		github.com/seed695671cb/raft/raftpb/raft.proto
 )
 
-# The generated decoder of Message moves to the tests, as the twin of the one in raftpb/decode.go, whose header says
-# why. There it belongs to a type of its own, and calls itself for responses.
+# The generated codec of Message and the generated encoder of Entry move to the tests, as twins of those written by hand
+# in raftpb/decode.go and raftpb/encode.go, whose headers say why. There they belong to types of their own, and call
+# one another.
 types=$tmp/new/raft.pb.go
 twin=$tmp/new/message_twin_test.go
-awk -v cut="$tmp/decoder" '
-	/^func \(m \*Message\) Unmarshal\(/ { moving = 1; print "// Unmarshal of Message is in decode.go.\n" }
-	moving { print >cut; if (/^}/) moving = 0; next }
+awk -v cut="$tmp/moved" '
+	/^func \(m \*(Message|Entry)\) (Size|Marshal|MarshalTo|MarshalToSizedBuffer)\(/ { file = "encode.go" }
+	/^func \(m \*Message\) Unmarshal\(/ { file = "decode.go" }
+	file && !moving {
+		moving = 1
+		type = $3; gsub(/[*)]/, "", type)
+		method = $4; sub(/\(.*/, "", method)
+		print "// " method " of " type " is in " file ".\n"
+	}
+	moving { print >cut; if (/^}/) { moving = 0; file = ""; print "" >cut }; next }
 	{ print }
 ' "$tmp/out/github.com/seed695671cb/raft/raftpb/raft.pb.go" >"$types"
 {
@@ -46,16 +54,22 @@ awk -v cut="$tmp/decoder" '
 			"io"
 		)
 
-		// twinMessage is a Message with the generated decoder, which has no bound on the nesting of responses.
+		// twinMessage is a Message with the generated codec, which has no bound on the nesting of responses.
 		type twinMessage Message
 
+		// twinEntry is an Entry with the generated encoder.
+		type twinEntry Entry
+
 	END
-	sed -e 's/^func (m \*Message) Unmarshal(/func (m *twinMessage) Unmarshal(/' \
-		-e 's/m\.Responses\[len(m\.Responses)-1\]\.Unmarshal(/(*twinMessage)(\&m.Responses[len(m.Responses)-1]).Unmarshal(/' \
-		"$tmp/decoder"
+	sed -E -e 's/^func \(m \*(Message|Entry)\) /func (m *twin\1) /' \
+		-e '/range m\.Entries/,/\}/ s/\be\.Size\(/(*twinEntry)(\&e).Size(/' \
+		-e '/range m\.Responses/,/\}/ s/\be\.Size\(/(*twinMessage)(\&e).Size(/' \
+		-e 's/m\.Entries\[iNdEx\]\./(*twinEntry)(\&m.Entries[iNdEx])./' \
+		-e 's/m\.Responses\[([^].]+|len\(m\.Responses\)-1)\]\.(Marshal|Unmarshal)/(*twinMessage)(\&m.Responses[\1]).\2/' \
+		"$tmp/moved"
 } >"$twin"
-if [[ $(grep -c '\*twinMessage)' "$twin") != 2 ]]; then
-	echo "the generator writes the decoder of Message in another way than scripts/generate.sh knows" >&2
+if [[ $(grep -c '(\*twin\w*)(&' "$twin") != 5 || $(grep -c '^func (m \*twin' "$twin") != 9 ]]; then
+	echo "the generator writes the codec of Message in another way than scripts/generate.sh knows" >&2
 	exit 1
 fi
 gofmt -w "$types" "$twin"

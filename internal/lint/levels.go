@@ -23,6 +23,7 @@ func rootFiles() map[string]rootFile {
 		"entry.go":          {level: levelLog},
 		"storage.go":        {level: levelLog},
 		"memory_storage.go": {level: levelLog},
+		"entry_runs.go":     {level: levelLog},
 		"log_unstable.go":   {level: levelLog},
 		"log.go":            {level: levelLog},
 		"term_index.go":     {level: levelLog},

@@ -81,8 +81,9 @@ type rule struct {
 // field is a field as a rule sees it.
 type field struct {
 	owner, value reflect.Value
-	// whole and element are the encoders of the field's type, and of its elements if it is a slice.
-	whole, element encoder
+	// whole and element are the encoders of the field's type, and of its elements if it is a slice; inner is that of the
+	// elements of those, if they are slices too.
+	whole, element, inner encoder
 }
 
 // planner makes the encoders of types.
@@ -180,9 +181,9 @@ func (p *planner) planList(t reflect.Type) (encoder, error) {
 
 // planned is a field of a struct with what treats it.
 type planned struct {
-	index          int
-	whole, element encoder
-	add            func(w *walk, f field)
+	index                 int
+	whole, element, inner encoder
+	add                   func(w *walk, f field)
 }
 
 func (p *planner) planStruct(t reflect.Type) (encoder, error) {
@@ -203,7 +204,7 @@ func (p *planner) planStruct(t reflect.Type) (encoder, error) {
 				f.whole(w, v.Field(f.index))
 				continue
 			}
-			f.add(w, field{owner: v, value: v.Field(f.index), whole: f.whole, element: f.element})
+			f.add(w, field{owner: v, value: v.Field(f.index), whole: f.whole, element: f.element, inner: f.inner})
 		}
 	}, nil
 }
@@ -229,8 +230,12 @@ func (p *planner) planField(t reflect.Type, i int) (f planned, counts bool, err 
 	if f.whole, err = p.plan(t.Field(i).Type); err != nil {
 		return f, true, fmt.Errorf("%s: %w", name, err)
 	}
-	if t.Field(i).Type.Kind() == reflect.Slice {
-		f.element, err = p.plan(t.Field(i).Type.Elem())
+	if t.Field(i).Type.Kind() != reflect.Slice {
+		return f, true, nil
+	}
+	element := t.Field(i).Type.Elem()
+	if f.element, err = p.plan(element); err == nil && element.Kind() == reflect.Slice {
+		f.inner, err = p.plan(element.Elem())
 	}
 	return f, true, err
 }

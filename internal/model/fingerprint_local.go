@@ -125,7 +125,8 @@ type sight struct {
 	raft, leading []int
 	numbers       [12][]int
 	flags         [2][]int
-	lists         [2][]int // members, unstable entries
+	members       []int
+	unstable      []int // the number of unstable entries
 	reads         []int
 	forwarded     []int // of reads
 	snapshot      []int
@@ -163,7 +164,8 @@ func newSight() (sight, error) {
 		s.numbers[i] = find(core, path)
 	}
 	s.flags = [2][]int{find(core, "checkQuorum"), find(core, "leaseReads")}
-	s.lists = [2][]int{find(core, "membership.Members"), find(core, "log.unstable.entries")}
+	s.members = find(core, "membership.Members")
+	s.unstable = find(core, "log.unstable.entries.count")
 	s.reads = find(core, "reads")
 	s.snapshot = find(core, "log.unstable.snapshot")
 	s.leading = find(core, "leading")
@@ -189,8 +191,8 @@ func (s *sight) of(rn *raft.RawNode) glance {
 	if reads := core.FieldByIndex(s.reads); !reads.IsNil() {
 		g.reads = reads.Elem().FieldByIndex(s.forwarded).Len()
 	}
-	g.last = g.stored + uint64(core.FieldByIndex(s.lists[1]).Len())
-	members := core.FieldByIndex(s.lists[0])
+	g.last = g.stored + uint64(core.FieldByIndex(s.unstable).Int())
+	members := core.FieldByIndex(s.members)
 	g.members = make([]uint64, members.Len())
 	for i := range g.members {
 		g.members[i] = members.Index(i).Field(0).Uint()

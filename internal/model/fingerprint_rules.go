@@ -20,7 +20,8 @@ func skippedRules() []rule {
 		skip("raft.raft.logger", "nothing is read from it"),
 		skip("raft.raft.rand", "a function of the number of lives, which counts as past.lives"),
 		skip("raft.raftLog.storage", "the disk counts by itself"),
-		skip("raft.unstable.chunk", "capacity of the next array"),
+		skip("raft.entryRuns.room", "memory for what comes next"),
+		skip("raft.entryRuns.block", "capacity of the next block"),
 		skip("raft.blocks.size", "capacity of a block"),
 		skip("raft.blocks.madeAt", "it decides the capacity of the next block"),
 		skip("raft.readQueue.room", "an array to be used again"),
@@ -217,6 +218,18 @@ func addRing(w *walk, f field) {
 // cacheRules take of what is remembered only what still counts.
 func cacheRules() []rule {
 	return []rule{
+		{
+			field: "raft.entryRuns.runs", how: "one after the other",
+			why: "what is handed out of a list does not depend on where the borders of its runs are; count says how many",
+			add: func(w *walk, f field) {
+				for k := range f.value.Len() {
+					run := f.value.Index(k)
+					for i := range run.Len() {
+						f.inner(w, run.Index(i))
+					}
+				}
+			},
+		},
 		{
 			field: "raft.raft.reads", how: "as empty where there are none",
 			why: "it is made when it is first needed",
