@@ -352,12 +352,13 @@ func (l *segmentedLog) page(lo, hi uint64) []pb.Entry {
 // cutToSize returns the end of the longest range of at most limit encoded bytes that begins at offset at of segment s
 // and does not go beyond hi (excluded). The range holds the first entry whatever its size.
 func (l *segmentedLog) cutToSize(s, at int, hi uint64, limit encodedSize) uint64 {
-	size := entrySize(&l.segments[s][at])
+	var sizer sizer
+	size := sizer.size(&l.segments[s][at])
 	for next := l.segments[s][at].Index + 1; next < hi; next++ {
 		if at++; at == len(l.segments[s]) {
 			s, at = s+1, 0
 		}
-		size += entrySize(&l.segments[s][at])
+		size += sizer.size(&l.segments[s][at])
 		if size > limit {
 			return next
 		}

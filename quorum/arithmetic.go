@@ -8,10 +8,7 @@
 // the maps and slices it was given meanwhile.
 package quorum
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // Majority returns the smallest number of voters, out of n, of which any two choices share a voter: n/2+1. It is 0
 // for n = 0, because a configuration without voters constrains nothing, and for a negative n.
@@ -31,20 +28,17 @@ func CommittedOf(acked []uint64) uint64 {
 	if n == 0 {
 		return math.MaxUint64
 	}
-	// The indexes are sorted anew each time. An order that is kept from one call to the next, and repaired by moving
-	// the voter that advanced, is easy to get wrong and gains nothing at the sizes that clusters have.
-	sortIndexes(acked)
+	// This begins anew each time. An order that is kept from one call to the next, and repaired by moving the voter that
+	// advanced, is easy to get wrong and gains nothing at the sizes that clusters have.
+	placeAt(acked, n-Majority(n))
 	return acked[n-Majority(n)]
 }
 
-// insertionSortMax is the largest number of voters, inclusive, that is sorted by insertion.
+// insertionSortMax is the largest number of indexes, inclusive, that is sorted by insertion.
 const insertionSortMax = 16
 
+// sortIndexes sorts by insertion, which is fastest for a few elements.
 func sortIndexes(s []uint64) {
-	if len(s) > insertionSortMax {
-		slices.Sort(s)
-		return
-	}
 	for i := 1; i < len(s); i++ {
 		v, j := s[i], i
 		for ; j > 0 && s[j-1] > v; j-- {

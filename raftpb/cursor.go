@@ -4,20 +4,11 @@
 package raftpb
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"math"
-)
-
-// A field's key holds its wire type in its lowest three bits, above them its number. These are the wire types that the
-// fields of a Message have, and the one that cannot begin a field.
-const (
-	wireVarint   = 0
-	wireBytes    = 2
-	wireEndGroup = 4
-
-	wireBits = 3
-	wireMask = 1<<wireBits - 1
+	"slices"
 )
 
 // keyMask covers what the generated decoders look at of a key: the wire type, and a number of 32 bits.
@@ -38,16 +29,15 @@ type cursor struct {
 	key   uint64 // of the current field
 	err   error
 
-	// keep turns the bytes of a field, a part of in, into what the message holds. It returns an empty slice, not
-	// nil, for a field that is present and empty.
-	keep func([]byte) []byte
+	// alias says that the bytes of a field stay where they are, as a part of in. Otherwise they are copied.
+	alias bool
 	// depth is how many messages this one is nested in as a response.
 	depth int
 }
 
 // inner returns a cursor over a part of what c walks over. It is nested as deep as c.
 func (c *cursor) inner(part []byte) cursor {
-	return cursor{in: part, keep: c.keep, depth: c.depth}
+	return cursor{in: part, alias: c.alias, depth: c.depth}
 }
 
 // next reads the next field's key; message names the message in errors.
@@ -92,22 +82,6 @@ func (c *cursor) skipAny() {
 	c.advance(c.start, uint64(length))
 }
 
-// countAhead returns how many fields with the key of the current one, which has a payload and has been read, follow as
-// far as the rest is well formed.
-func (c *cursor) countAhead() int {
-	ahead, n := *c, 0
-	for ahead.next("") {
-		if ahead.key != c.key {
-			ahead.skipAny()
-			continue
-		}
-		if ahead.payload(); ahead.err == nil {
-			n++
-		}
-	}
-	return n
-}
-
 // payload reads a length and returns the bytes behind it, which are a part of c.in. It is nil only after an error.
 func (c *cursor) payload() []byte {
 	length := c.varint()
@@ -119,6 +93,16 @@ func (c *cursor) payload() []byte {
 		return nil
 	}
 	return c.in[start:c.at]
+}
+
+// bytes reads a length and returns what the message is to hold of the bytes behind it: an empty slice, not nil, if there
+// are none.
+func (c *cursor) bytes() []byte {
+	payload := c.payload()
+	if c.alias {
+		return slices.Clip(payload)
+	}
+	return bytes.Clone(payload)
 }
 
 // advance moves c to the end of what begins at start and is length bytes long.

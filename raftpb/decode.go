@@ -1,6 +1,9 @@
 // The decoder of Message, written by hand: messages come from peers, and the generated decoder enters as many levels of
-// responses as a peer sends, until the stack overflows. This one bounds them, sizes the slice of entries once, and can
-// leave bytes where they are. In all else it does as the generated one does.
+// responses as a peer sends, until the stack overflows. This one bounds them, allocates once for all entries and once
+// for all their data, and can leave bytes where they are. In all else it does as the generated one does.
+//
+// decode_canonical.go reads a message as far as it is written as encoders write it, and the cursor the rest, in whatever
+// form it is. Only the cursor reports errors.
 //
 // scripts/generate.sh moves the generated decoder out of raft.pb.go and into message_twin_test.go, where it serves as
 // the slow twin of this one. Turning it off in raft.proto instead would lead proto.Unmarshal around this one: the
@@ -8,11 +11,7 @@
 
 package raftpb
 
-import (
-	"bytes"
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // MaxResponseDepth is how many levels of responses within responses a Message may have when it is decoded, inclusive:
 // zero for one without responses, one if its responses have none. Only the messages between a member and its own
@@ -27,13 +26,15 @@ var ErrNestedTooDeep = fmt.Errorf(
 // are repeated, and a snapshot's fields do so one by one. m shares no memory with dAtA afterwards. Fields of unknown
 // numbers are skipped. After an error m holds some of what precedes the damage.
 //
+// The Data of entries that follow one another lies in one block of memory, which is as big as their encoding and stays
+// as long as the Data of any of them is in use: whoever keeps that of a few for long should copy it. The capacity of
+// each ends where it does, so that appending to one does not write to the next.
+//
 // The error is io.ErrUnexpectedEOF if dAtA ends too soon, ErrIntOverflowRaft, ErrInvalidLengthRaft,
 // ErrUnexpectedEndOfGroupRaft or ErrNestedTooDeep; one that names the field if its wire type is wrong, and one that
 // names the tag if there can be none such.
 func (m *Message) Unmarshal(dAtA []byte) error {
-	c := cursor{in: dAtA, keep: bytes.Clone}
-	c.message(m)
-	return c.err
+	return decode(m, dAtA, false, 0)
 }
 
 // UnmarshalAlias is Unmarshal without copying: Context and the Data of entries and of the snapshot, those of
@@ -42,7 +43,16 @@ func (m *Message) Unmarshal(dAtA []byte) error {
 // or its entries that somebody else keeps; and all of b stays in memory until then. Each field's capacity ends
 // where the field does, so that appending to one does not write to b.
 func (m *Message) UnmarshalAlias(b []byte) error {
-	c := cursor{in: b, keep: slices.Clip[[]byte]}
+	return decode(m, b, true, 0)
+}
+
+// decode is Unmarshal or UnmarshalAlias of a message that is nested depth levels deep as a response.
+func decode(m *Message, in []byte, alias bool, depth int) error {
+	at := readCanonical(m, in, alias)
+	if at == len(in) {
+		return nil
+	}
+	c := cursor{in: in, at: at, alias: alias, depth: depth}
 	c.message(m)
 	return c.err
 }
@@ -57,36 +67,37 @@ var (
 	snapshotFields = [...]string{1: "Data", 2: "Metadata"}
 )
 
+// message reads what remains of a message.
 func (c *cursor) message(m *Message) {
 	for c.next("Message") {
 		switch c.key {
-		case 1<<wireBits | wireVarint:
+		case keyType:
 			m.Type = MessageType(c.varint())
-		case 2<<wireBits | wireVarint:
+		case keyTo:
 			m.To = c.varint()
-		case 3<<wireBits | wireVarint:
+		case keyFrom:
 			m.From = c.varint()
-		case 4<<wireBits | wireVarint:
+		case keyTerm:
 			m.Term = c.varint()
-		case 5<<wireBits | wireVarint:
+		case keyLogTerm:
 			m.LogTerm = c.varint()
-		case 6<<wireBits | wireVarint:
+		case keyIndex:
 			m.Index = c.varint()
-		case 7<<wireBits | wireBytes:
+		case keyEntries:
 			c.readEntry(&m.Entries)
-		case 8<<wireBits | wireVarint:
+		case keyCommit:
 			m.Commit = c.varint()
-		case 9<<wireBits | wireBytes:
+		case keySnapshot:
 			c.readSnapshot(&m.Snapshot)
-		case 10<<wireBits | wireVarint:
+		case keyReject:
 			m.Reject = c.varint() != 0
-		case 11<<wireBits | wireVarint:
+		case keyRejectHint:
 			m.RejectHint = c.varint()
-		case 12<<wireBits | wireBytes:
-			m.Context = c.keep(c.payload())
-		case 13<<wireBits | wireVarint:
+		case keyContext:
+			m.Context = c.bytes()
+		case keyVote:
 			m.Vote = c.varint()
-		case 14<<wireBits | wireBytes:
+		case keyResponses:
 			c.readResponse(&m.Responses)
 		default:
 			c.skip(messageFields[:])
@@ -97,14 +108,14 @@ func (c *cursor) message(m *Message) {
 func (c *cursor) entry(e *Entry) {
 	for c.next("Entry") {
 		switch c.key {
-		case 1<<wireBits | wireVarint:
+		case keyEntryType:
 			e.Type = EntryType(c.varint())
-		case 2<<wireBits | wireVarint:
+		case keyEntryTerm:
 			e.Term = c.varint()
-		case 3<<wireBits | wireVarint:
+		case keyEntryIndex:
 			e.Index = c.varint()
-		case 4<<wireBits | wireBytes:
-			e.Data = c.keep(c.payload())
+		case keyEntryData:
+			e.Data = c.bytes()
 		default:
 			c.skip(entryFields[:])
 		}
@@ -114,9 +125,9 @@ func (c *cursor) entry(e *Entry) {
 func (c *cursor) snapshot(s *Snapshot) {
 	for c.next("Snapshot") {
 		switch c.key {
-		case 1<<wireBits | wireBytes:
-			s.Data = c.keep(c.payload())
-		case 2<<wireBits | wireBytes:
+		case keySnapshotData:
+			s.Data = c.bytes()
+		case keySnapshotMetadata:
 			c.readMetadata(&s.Metadata)
 		default:
 			c.skip(snapshotFields[:])
@@ -124,16 +135,11 @@ func (c *cursor) snapshot(s *Snapshot) {
 	}
 }
 
-// readEntry appends an entry. When there is no room for it, room is made for all that follow.
+// readEntry appends an entry. This is the way of few: those that come with odd keys, or after other fields.
 func (c *cursor) readEntry(entries *[]Entry) {
 	payload := c.payload()
 	if c.err != nil {
 		return
-	}
-	if n := len(*entries); n == cap(*entries) {
-		room := make([]Entry, n, n+1+c.countAhead())
-		copy(room, *entries)
-		*entries = room
 	}
 	*entries = append(*entries, Entry{})
 	inner := c.inner(payload)
@@ -171,8 +177,5 @@ func (c *cursor) readResponse(responses *[]Message) {
 		return
 	}
 	*responses = append(*responses, Message{})
-	inner := c.inner(payload)
-	inner.depth++
-	inner.message(&(*responses)[len(*responses)-1])
-	c.err = inner.err
+	c.err = decode(&(*responses)[len(*responses)-1], payload, c.alias, c.depth+1)
 }
