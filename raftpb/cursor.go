@@ -4,7 +4,6 @@
 package raftpb
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"math"
@@ -102,7 +101,17 @@ func (c *cursor) bytes() []byte {
 	if c.alias {
 		return slices.Clip(payload)
 	}
-	return bytes.Clone(payload)
+	return clone(payload)
+}
+
+// clone is bytes.Clone, and faster: the compiler makes one step of the two, in which nothing is zeroed.
+func clone(b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	c := make([]byte, len(b))
+	copy(c, b)
+	return c
 }
 
 // advance moves c to the end of what begins at start and is length bytes long.

@@ -26,7 +26,7 @@ var ErrNestedTooDeep = fmt.Errorf(
 // are repeated, and a snapshot's fields do so one by one. m shares no memory with dAtA afterwards. Fields of unknown
 // numbers are skipped. After an error m holds some of what precedes the damage.
 //
-// The Data of entries that follow one another lies in one block of memory, which is as big as their encoding and stays
+// The Data of entries that follow one another lies in one block of memory, about as big as their encoding, which stays
 // as long as the Data of any of them is in use: whoever keeps that of a few for long should copy it. The capacity of
 // each ends where it does, so that appending to one does not write to the next.
 //
