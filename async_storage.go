@@ -12,7 +12,7 @@ import (
 // the responses of one MsgStorageAppend. What was sent before it was known what is to be written, see
 // raft.restsOnWrite, rests on it too.
 func (rn *RawNode) addStorageMessages(rd *Ready, ack stored) {
-	r := rn.raft
+	r := &rn.raft
 	now, held, out := r.clock.now, r.outbox.held, &r.outbox.messages
 	hasWrite := len(rd.Entries) > 0 || !IsEmptyHardState(rd.HardState) || !IsEmptySnap(rd.Snapshot)
 	if rd.MustSync {

@@ -29,7 +29,7 @@ func (rn *RawNode) Bootstrap(peers []Peer) error {
 	if rn.verified {
 		defer rn.verify()()
 	}
-	r := rn.raft
+	r := &rn.raft
 	switch {
 	case len(peers) == 0:
 		return errors.New("bootstrap needs at least one peer: a member that joins a group is not bootstrapped")

@@ -167,9 +167,9 @@ func (c *Config) validateReads() error {
 type settings struct {
 	maxSizePerMsg      encodedSize
 	maxUncommittedSize payloadSize
-	maxInflightMsgs    int
 	maxInflightBytes   uint64
-	maxPendingReads    int
+	maxInflightMsgs    int32
+	maxPendingReads    int32
 	leaseMargin        uint64
 
 	checkQuorum               bool
@@ -185,9 +185,9 @@ func (c *Config) settings() settings {
 	s := settings{
 		maxSizePerMsg:             encodedSize(c.MaxSizePerMsg),
 		maxUncommittedSize:        payloadSize(c.MaxUncommittedEntriesSize),
-		maxInflightMsgs:           c.MaxInflightMsgs,
+		maxInflightMsgs:           int32(min(c.MaxInflightMsgs, math.MaxInt32)),
 		maxInflightBytes:          c.MaxInflightBytes,
-		maxPendingReads:           c.MaxPendingReads,
+		maxPendingReads:           int32(min(c.MaxPendingReads, math.MaxInt32)),
 		leaseMargin:               uint64(c.LeaseMargin),
 		checkQuorum:               c.CheckQuorum,
 		preVote:                   c.PreVote,

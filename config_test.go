@@ -99,7 +99,7 @@ func TestConfigDefaults(t *testing.T) {
 	cfg := testConfig(1, NewMemoryStorage())
 	s := cfg.settings()
 	require.Equal(t, payloadSize(noLimit), s.maxUncommittedSize)
-	require.Equal(t, 1<<16, s.maxPendingReads)
+	require.Equal(t, int32(1<<16), s.maxPendingReads)
 	require.Equal(t, uint64(3), s.leaseMargin, "two and a tenth of 10")
 	require.Equal(t, encodedSize(noLimit), cfg.maxApplyingSize(), "that of MaxSizePerMsg")
 	cfg.MaxSizePerMsg = 0

@@ -12,16 +12,14 @@ import (
 //
 // Nothing that has been handed out, or taken over, is written again.
 //
-// Invariant: no run is empty, and the first entry of one has the index after the last of that before it.
+// Invariant: the first entry of a run has the index after the last of that before it.
+// Invariant: only the last run may be empty or have spare capacity, which was never handed out.
 // Invariant: count is the number of entries in all runs.
-// Invariant: only the last run may have spare capacity, and room has no length: both are memory never handed out.
 type entryRuns struct {
 	runs  [][]pb.Entry
-	count int
-	// room is what is left of a block whose run has been joined with others, or released.
-	room []pb.Entry
+	count int32
 	// block is the capacity of the newest block. It doubles with use, so that a busy log allocates rarely.
-	block int
+	block int32
 }
 
 const (
@@ -31,30 +29,22 @@ const (
 
 // add returns n new entries at the end of the list, zero and side by side, to be filled in at once.
 func (l *entryRuns) add(n int) []pb.Entry {
-	l.count += n
-	if last := len(l.runs) - 1; last >= 0 {
-		run := l.runs[last]
-		if cap(run)-len(run) >= n {
-			l.runs[last] = run[:len(run)+n]
-			return l.runs[last][len(run):]
-		}
-		l.runs[last] = run[:len(run):len(run)]
-	}
-	if cap(l.room) < n {
+	if !l.hasRoom(n) {
+		l.takeSpare()
 		l.block = min(max(2*l.block, minEntryBlock), maxEntryBlock)
-		l.room = make([]pb.Entry, 0, max(l.block, n))
+		l.runs = append(l.runs, make([]pb.Entry, 0, max(int(l.block), n)))
 	}
-	l.runs = append(l.runs, l.room[:n])
-	l.room = nil
-	return l.runs[len(l.runs)-1]
+	run := &l.runs[len(l.runs)-1]
+	end := len(*run) + n
+	*run = (*run)[:end]
+	l.count += int32(n)
+	return (*run)[end-n:]
 }
 
 // hasRoom reports whether n more entries need no new block.
 func (l *entryRuns) hasRoom(n int) bool {
-	if last := len(l.runs) - 1; last >= 0 && cap(l.runs[last])-len(l.runs[last]) >= n {
-		return true
-	}
-	return cap(l.room) >= n
+	last := len(l.runs) - 1
+	return last >= 0 && cap(l.runs[last])-len(l.runs[last]) >= n
 }
 
 // take puts ents, of which there must be some, at the end of the list. Where that needs no memory they are copied,
@@ -64,30 +54,40 @@ func (l *entryRuns) take(ents []pb.Entry) {
 		copy(l.add(len(ents)), ents)
 		return
 	}
-	l.cutCapacity()
+	spare := l.takeSpare()
 	l.runs = append(l.runs, ents[:len(ents):len(ents)])
-	l.count += len(ents)
+	l.count += int32(len(ents))
+	l.putSpare(spare)
 }
 
-// cutCapacity keeps the spare capacity of the last run as room, so that the run can be followed by another.
-func (l *entryRuns) cutCapacity() {
+// takeSpare takes the spare capacity of the last run from it, as an empty slice. An empty run is taken away.
+func (l *entryRuns) takeSpare() []pb.Entry {
 	last := len(l.runs) - 1
 	if last < 0 {
-		return
+		return nil
 	}
-	run := l.runs[last]
-	if spare := run[len(run):]; cap(spare) > cap(l.room) {
-		l.room = spare
+	n := len(l.runs[last])
+	spare := l.runs[last][n:]
+	if n == 0 {
+		l.removeRuns(last, last+1)
+	} else {
+		l.runs[last] = l.runs[last][:n:n]
 	}
-	l.runs[last] = run[:len(run):len(run)]
+	return spare
 }
 
-// first returns the index of the first entry. The list must not be empty.
-func (l *entryRuns) first() uint64 { return l.runs[0][0].Index }
+// putSpare puts what takeSpare has taken behind the last run.
+func (l *entryRuns) putSpare(spare []pb.Entry) {
+	if cap(spare) > 0 {
+		l.runs = append(l.runs, spare)
+	}
+}
 
 // locate returns the position of the entry at index: run k, offset at. It must be in the list.
 func (l *entryRuns) locate(index uint64) (k, at int) {
-	for k = len(l.runs) - 1; l.runs[k][0].Index > index; k-- {
+	k = len(l.runs) - 1
+	for len(l.runs[k]) == 0 || l.runs[k][0].Index > index {
+		k--
 	}
 	return k, int(index - l.runs[k][0].Index)
 }
@@ -111,13 +111,11 @@ func (l *entryRuns) slice(lo, hi uint64) []pb.Entry {
 // join makes the n entries from offset at of run k on, which end in a later run, one run with all of that. It returns
 // which one it is.
 func (l *entryRuns) join(k, at, n int) int {
+	spare := l.takeSpare()
 	end, total := k, len(l.runs[k])-at
 	for total < n {
 		end++
 		total += len(l.runs[end])
-	}
-	if end == len(l.runs)-1 {
-		l.cutCapacity()
 	}
 	joined := append(make([]pb.Entry, 0, total), l.runs[k][at:]...)
 	for i := k + 1; i <= end; i++ {
@@ -129,6 +127,7 @@ func (l *entryRuns) join(k, at, n int) int {
 	}
 	l.runs[k] = joined
 	l.removeRuns(k+1, end+1)
+	l.putSpare(spare)
 	return k
 }
 
@@ -144,10 +143,8 @@ func (l *entryRuns) removeRuns(lo, hi int) {
 
 // release removes the first n entries.
 func (l *entryRuns) release(n int) {
-	l.count -= n
-	if l.count == 0 {
-		l.cutCapacity()
-	}
+	l.count -= int32(n)
+	spare := l.takeSpare()
 	k := 0
 	for n > 0 && n >= len(l.runs[k]) {
 		n -= len(l.runs[k])
@@ -157,14 +154,15 @@ func (l *entryRuns) release(n int) {
 	if n > 0 {
 		l.runs[0] = l.runs[0][n:]
 	}
+	l.putSpare(spare)
 }
 
 // truncate removes all but the first n entries. What is removed may have been handed out: its memory is not used again.
 func (l *entryRuns) truncate(n int) {
-	if n >= l.count {
+	if n >= int(l.count) {
 		return
 	}
-	l.count = n
+	l.count = int32(n)
 	k := 0
 	for n > 0 && n >= len(l.runs[k]) {
 		n -= len(l.runs[k])
@@ -181,12 +179,8 @@ func (l *entryRuns) truncate(n int) {
 // leaves an idle log with nothing, and a busy one with what it needs in between.
 func (l *entryRuns) trim() {
 	l.block /= 2
-	if l.count > 0 {
-		return
-	}
-	l.runs = nil
-	if cap(l.room) > l.block {
-		l.room = nil
+	if l.count == 0 && (len(l.runs) == 0 || cap(l.runs[0]) > int(l.block)) {
+		l.runs = nil
 	}
 }
 
@@ -194,7 +188,7 @@ func (l *entryRuns) trim() {
 func (l *entryRuns) check(from uint64) error {
 	count := 0
 	for k, run := range l.runs {
-		if len(run) == 0 || k < len(l.runs)-1 && cap(run) != len(run) {
+		if k < len(l.runs)-1 && (len(run) == 0 || cap(run) != len(run)) {
 			return fmt.Errorf("run %d has %d entries and capacity %d", k, len(run), cap(run))
 		}
 		for i := range run {
@@ -204,8 +198,8 @@ func (l *entryRuns) check(from uint64) error {
 			count++
 		}
 	}
-	if count != l.count || len(l.room) != 0 {
-		return fmt.Errorf("%d entries, counted %d, and %d in what should be room", count, l.count, len(l.room))
+	if count != int(l.count) {
+		return fmt.Errorf("%d entries, counted %d", count, l.count)
 	}
 	return nil
 }

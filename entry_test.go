@@ -1,6 +1,8 @@
 package raft
 
 import (
+	"encoding/binary"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -52,6 +54,82 @@ func TestEntrySizes(t *testing.T) {
 	require.Equal(t, payload, payloadSizeOf(ents))
 	require.Zero(t, encodedSizeOf(nil))
 	require.Zero(t, payloadSizeOf(nil))
+}
+
+// anyNumber returns numbers of every length in bits alike.
+func anyNumber(rnd *rand.Rand) uint64 { return rnd.Uint64() >> uint(rnd.IntN(65)) }
+
+// entrySize is computed where Size would be called, for its cost: at every length of every field, with data that is
+// missing, empty, and of a length on either side of where its own length takes another byte.
+func TestEntrySizeIsTheEncodedSize(t *testing.T) {
+	requireSize := func(e pb.Entry) {
+		t.Helper()
+		require.Equal(t, e.Size(), int(entrySize(&e)), "type %d, term %d, index %d, %d bytes", e.Type, e.Term, e.Index, len(e.Data))
+	}
+	for bits := range 65 {
+		edge := uint64(1)<<bits - 1 // all ones for 64
+		for _, x := range []uint64{edge, edge + 1} {
+			requireSize(pb.Entry{Term: x})
+			requireSize(pb.Entry{Index: x})
+			requireSize(pb.Entry{Type: pb.EntryType(int32(x))})
+		}
+	}
+	requireSize(pb.Entry{Type: -1, Term: math.MaxUint64, Index: math.MaxUint64, Data: []byte{}})
+	requireSize(pb.Entry{Type: math.MinInt32})
+	for _, n := range []int{0, 1, 127, 128, 129, 1<<14 - 1, 1 << 14, 1<<21 - 1, 1 << 21} {
+		requireSize(pb.Entry{Data: make([]byte, n)})
+	}
+	rnd := rand.New(rand.NewPCG(5, 5))
+	for range 2000 {
+		e := pb.Entry{Type: pb.EntryType(rnd.Uint32() >> uint(rnd.IntN(33))), Term: anyNumber(rnd), Index: anyNumber(rnd)}
+		if rnd.IntN(4) > 0 {
+			e.Data = make([]byte, rnd.IntN(400))
+		}
+		requireSize(e)
+		encoded, err := e.Marshal()
+		require.NoError(t, err)
+		require.Len(t, encoded, int(entrySize(&e)))
+	}
+}
+
+// A sizer is given one entry after the other, and remembers of the one before: along a log whose indexes come to need
+// another byte, and over entries that have nothing in common, each size is that of the entry alone.
+func TestSizerForgetsWhatNeighboursDoNotShare(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(7, 7))
+	for bits := range 64 {
+		var s sizer
+		first := max(uint64(1)<<bits, 20) - 20
+		for index := first; index < first+40; index++ {
+			e := pb.Entry{Term: 5, Index: index, Data: make([]byte, 110+rnd.IntN(40))}
+			require.Equal(t, e.Size(), int(s.size(&e)), "index %d after the one before", index)
+		}
+	}
+	var s sizer
+	var e pb.Entry
+	for range 5000 {
+		switch rnd.IntN(4) {
+		case 0:
+			e.Type = pb.EntryType(rnd.IntN(4) - 1)
+		case 1:
+			e.Term = anyNumber(rnd)
+		case 2:
+			e.Index = anyNumber(rnd)
+		case 3:
+			e.Index += rnd.Uint64N(3) - 1
+		}
+		require.Equal(t, e.Size(), int(s.size(&e)), "type %d, term %d, index %d", e.Type, e.Term, e.Index)
+	}
+}
+
+func TestVarintSize(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(6, 6))
+	require.Equal(t, encodedSize(1), varintSize(0))
+	for bits := range 64 {
+		x := uint64(1) << bits
+		for _, x := range []uint64{x - 1, x, x + 1, x | rnd.Uint64N(x), ^x} {
+			require.Equal(t, len(binary.AppendUvarint(nil, x)), int(varintSize(x)), "%d", x)
+		}
+	}
 }
 
 // limitSize against trying every length.

@@ -240,7 +240,7 @@ func (h *fuzzHost) act(c *choices) {
 	default:
 		h.answer(c)
 	case 0, 15, 16, 17:
-		_ = rn.Step(c.message(rn.raft))
+		_ = rn.Step(c.message(&rn.raft))
 	case 1:
 		rn.Tick()
 	case 2:
@@ -363,7 +363,7 @@ func fuzzRole(f *testing.F, state StateType) {
 		}
 		c := &choices{data: data}
 		for len(c.data) > 0 {
-			_ = h.rn.Step(c.message(h.rn.raft))
+			_ = h.rn.Step(c.message(&h.rn.raft))
 		}
 		h.settle()
 	})

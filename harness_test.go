@@ -151,7 +151,7 @@ func (c *cluster) restart(id uint64) {
 	c.start(id)
 }
 
-func (c *cluster) raft(id uint64) *raft { return c.members[id].rn.raft }
+func (c *cluster) raft(id uint64) *raft { return &c.members[id].rn.raft }
 
 func (c *cluster) tracef(format string, args ...any) {
 	if c.trace != nil {

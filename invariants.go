@@ -124,7 +124,7 @@ func (r *raft) checkTallies() error {
 }
 
 func (r *raft) checkReads() error {
-	if r.reads != nil && len(r.reads.forwarded.pending) > r.maxPendingReads {
+	if r.reads != nil && len(r.reads.forwarded.pending) > int(r.maxPendingReads) {
 		return fmt.Errorf("%d forwarded reads, bound is %d", len(r.reads.forwarded.pending), r.maxPendingReads)
 	}
 	if r.leading == nil {
@@ -132,7 +132,7 @@ func (r *raft) checkReads() error {
 	}
 	q := &r.leading.reads
 	switch {
-	case q.assigned > len(q.pending) || len(q.pending) > r.maxPendingReads:
+	case q.assigned > len(q.pending) || len(q.pending) > int(r.maxPendingReads):
 		return fmt.Errorf("%d reads assigned of %d pending, bound is %d", q.assigned, len(q.pending), r.maxPendingReads)
 	case r.leading.rounds.confirmed > r.leading.rounds.current:
 		return fmt.Errorf("round %d confirmed, %d begun", r.leading.rounds.confirmed, r.leading.rounds.current)

@@ -79,7 +79,7 @@ func (r *raft) fitLeadership(l *leadership, keep []tracker.Member) {
 	next := r.log.lastIndex() + 1
 	for i, member := range l.members {
 		learner := member.Role&tracker.Learner != 0
-		inflights[i] = tracker.MakeInflights(r.maxInflightMsgs, r.maxInflightBytes)
+		inflights[i] = tracker.MakeInflights(int(r.maxInflightMsgs), r.maxInflightBytes)
 		switch k := (tracker.Membership{Members: keep}).Find(member.ID); {
 		case k >= 0:
 			l.progress[i] = old[k]

@@ -31,16 +31,16 @@ type raftLog struct {
 	// maxApplyingSize.
 	applyingSize    encodedSize
 	maxApplyingSize encodedSize
-	// applyOnlyStored keeps entries back until they are durable here (asynchronous storage writes).
-	applyOnlyStored bool
 	// supersededTo is the end of a batch that was being applied when a snapshot replaced the log, until that batch is
 	// acknowledged; otherwise zero. Nothing more is handed out meanwhile.
 	supersededTo uint64
-	// readFailed holds committed entries back, after Storage failed to return them, until the next tick.
-	readFailed bool
-
 	// firstSeen is the highest first index that Storage has reported.
 	firstSeen uint64
+
+	// applyOnlyStored keeps entries back until they are durable here (asynchronous storage writes).
+	applyOnlyStored bool
+	// readFailed holds committed entries back, after Storage failed to return them, until the next tick.
+	readFailed bool
 }
 
 // newLog returns the log held by storage, nothing of it known to be committed beyond what was compacted.

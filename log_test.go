@@ -244,7 +244,7 @@ func TestLogCheckNamesWhatIsBroken(t *testing.T) {
 	w.l.applied = 5
 	require.ErrorContains(t, w.l.check(), "applied 5 <= applying 3 <= committed 3 <= last 3 does not hold")
 	w = newLogTwin(t)
-	w.l.terms.runs = nil
+	w.l.terms = termIndex{}
 	require.ErrorContains(t, w.l.check(), "the term of the last index 3 is not known")
 	w.l.unstable.fresh = 0
 	require.ErrorContains(t, w.l.check(), "unstable")

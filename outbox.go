@@ -40,8 +40,6 @@ func (o *outbox) dropVoteRequests() {
 type messageQueue struct {
 	list   []pb.Message
 	blocks blocks
-	// heavy is set when the block holds much payload, to be let go with the messages.
-	heavy bool
 }
 
 // heavyPayload is how much payload in one message makes a block not worth keeping.
@@ -72,12 +70,11 @@ func (q *messageQueue) last() *pb.Message {
 // take hands out all messages.
 func (q *messageQueue) take() (out []pb.Message) {
 	out, q.list = handOut(q.list)
-	if q.heavy {
-		q.list = nil
-		q.heavy = false
-	}
 	return out
 }
+
+// seal has the block take no more messages: some hold so much payload that it is to go with them.
+func (q *messageQueue) seal() { q.list = q.list[:len(q.list):len(q.list)] }
 
 func (q *messageQueue) dropVoteRequests() {
 	kept := q.list[:0]

@@ -55,6 +55,7 @@ func (r *raft) flushAppends() {
 	l.broadcast = false
 	last, commit := r.log.lastIndex(), r.log.committed
 	var s suffix
+	heavy := false
 	for i := range l.progress {
 		if l.members[i].ID == r.id {
 			continue
@@ -63,10 +64,14 @@ func (r *raft) flushAppends() {
 		for p.ShouldSend(last, commit) {
 			if s.next != p.Next {
 				s = r.suffixFrom(p.Next)
+				heavy = heavy || s.payload > heavyPayload
 			}
 			r.sendAppend(i, &s)
 		}
 		l.noteOwed(i, false)
+	}
+	if heavy {
+		r.outbox.messages.seal()
 	}
 }
 
@@ -112,7 +117,6 @@ func (r *raft) sendAppend(i int, s *suffix) {
 		return
 	}
 	m.Entries = s.entries
-	r.outbox.messages.heavy = r.outbox.messages.heavy || s.payload > heavyPayload
 	p.OnAppendSent(m.Index+uint64(len(s.entries)), uint64(s.payload), m.Commit)
 }
 

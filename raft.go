@@ -57,7 +57,9 @@ func (s StateType) MarshalJSON() ([]byte, error) { return []byte(`"` + s.String(
 type raft struct {
 	id     uint64
 	logger Logger
-	rand   rand.Source
+	// rand is Config.Rand, or ownRand.
+	rand    rand.Source
+	ownRand rand.PCG
 	settings
 
 	// term and vote are the hard state (Raft Fig. 2, persistent state); persisted is what storage has acknowledged
@@ -94,43 +96,24 @@ type ballotPaper struct {
 	vote uint64
 }
 
-// newRaft returns the member that c describes, a follower with the state that c.Storage holds.
-func newRaft(c *Config) (*raft, error) {
+// init makes r the member that c describes, a follower with the state that c.Storage holds.
+func (r *raft) init(c *Config) error {
 	if err := c.validate(); err != nil {
-		return nil, err
+		return err
 	}
 	hs, cs, err := c.Storage.InitialState()
 	if err != nil {
-		return nil, fmt.Errorf("storage failed to return its initial state: %w", err)
+		return fmt.Errorf("storage failed to return its initial state: %w", err)
 	}
-	membership, err := tracker.NewMembership(cs)
-	if err != nil {
-		return nil, fmt.Errorf("storage returned an impossible membership: %w", err)
+	if r.membership, err = tracker.NewMembership(cs); err != nil {
+		return fmt.Errorf("storage returned an impossible membership: %w", err)
 	}
-	log, err := newLog(c.Storage)
-	if err != nil {
-		return nil, err
+	if r.log, err = newLog(c.Storage); err != nil {
+		return err
 	}
-	log.maxApplyingSize = c.maxApplyingSize()
-	log.applyOnlyStored = c.AsyncStorageWrites
-	r := &raft{
-		id:         c.ID,
-		logger:     c.Logger,
-		rand:       c.Rand,
-		settings:   c.settings(),
-		log:        log,
-		membership: membership,
-		outbox:     newOutbox(c.AsyncStorageWrites),
-		clock:      clock{electionTick: uint64(c.ElectionTick), heartbeatTick: uint64(c.HeartbeatTick)},
-	}
-	if r.logger == nil {
-		r.logger = getLogger()
-	}
-	if r.rand == nil {
-		r.rand = newRandomSource()
-	}
+	r.configure(c)
 	if err := r.loadHardState(hs, c.Applied); err != nil {
-		return nil, err
+		return err
 	}
 	if r.log.applied > 0 && len(r.membership.Members) == 0 {
 		r.logger.Warningf("raft %x: entries up to %d are applied, but storage returns no members: this member cannot take part "+
@@ -142,15 +125,32 @@ func newRaft(c *Config) (*raft, error) {
 	r.becomeFollower(r.term, None)
 	r.logger.Infof("raft %x: follower at term %d, log %d..%s, commit %d, applied %d, members %s", r.id, r.term,
 		r.log.firstSeen, r.log.lastID(), r.log.committed, r.log.applied, r.membership)
-	return r, nil
+	return nil
 }
 
-// newRandomSource returns a generator seeded by the operating system.
-func newRandomSource() rand.Source {
+// configure takes over what c says besides the state in its Storage.
+func (r *raft) configure(c *Config) {
+	r.id = c.ID
+	r.settings = c.settings()
+	r.log.maxApplyingSize = c.maxApplyingSize()
+	r.log.applyOnlyStored = c.AsyncStorageWrites
+	r.outbox = newOutbox(c.AsyncStorageWrites)
+	r.clock = clock{electionTick: uint64(c.ElectionTick), heartbeatTick: uint64(c.HeartbeatTick)}
+	if r.logger = c.Logger; r.logger == nil {
+		r.logger = getLogger()
+	}
+	if r.rand = c.Rand; r.rand == nil {
+		seedRandomly(&r.ownRand)
+		r.rand = &r.ownRand
+	}
+}
+
+// seedRandomly seeds the generator by the operating system.
+func seedRandomly(g *rand.PCG) {
 	var seed [16]byte
 	// Read never fails: it ends the program where the system has no randomness.
 	_, _ = crand.Read(seed[:])
-	return rand.NewPCG(binary.LittleEndian.Uint64(seed[:8]), binary.LittleEndian.Uint64(seed[8:]))
+	g.Seed(binary.LittleEndian.Uint64(seed[:8]), binary.LittleEndian.Uint64(seed[8:]))
 }
 
 // loadHardState takes over what storage remembers, and how far the application says it has come.

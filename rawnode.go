@@ -20,40 +20,45 @@ var ErrStepPeerNotFound = errors.New("raft: a response from someone who is not a
 // After Step, Tick, or any request, HasReady reports whether there is anything to be done. Ready hands it out; with
 // synchronous writes, Advance says that it is done.
 type RawNode struct {
-	raft *raft
+	raft raft
 
-	prevSoft SoftState
+	// prevLead and prevState are what the last SoftState said, prevHard the last HardState. A host may hold very many
+	// RawNodes, and with one byte more this would take the next size that the allocator has.
+	prevLead uint64
 	prevHard pb.HardState
-	// unacknowledged are the Readys handed out and not advanced, oldest first; synchronous writes only.
-	unacknowledged []handedOut
+	// oldest is the oldest Ready handed out and not advanced; synchronous writes only. There is one if waiting is set.
+	oldest    handedOut
+	prevState uint8
+	// waiting is set while a Ready has been handed out and not advanced.
+	waiting bool
 	// verified has every call followed by the checks of invariants.go.
 	verified bool
 }
 
 // handedOut is what Advance acknowledges.
 type handedOut struct {
-	stored      stored
-	appliedTo   uint64
-	appliedSize encodedSize
+	stored    stored
+	appliedTo uint64
+	// later is the one handed out after it, or nil: applications seldom have more than one.
+	later *handedOut
 }
 
 // NewRawNode returns a member with the state that config.Storage holds. It returns an error, which names the field, its
 // value and what is allowed, if config is not valid, or if Storage fails or contradicts itself. A member of a new
 // group is given its first members by Bootstrap, one that joins an existing group by that group's leader.
 func NewRawNode(config *Config) (*RawNode, error) {
-	r, err := newRaft(config)
-	if err != nil {
+	rn := new(RawNode)
+	r := &rn.raft
+	if err := r.init(config); err != nil {
 		return nil, err
 	}
 	// What recovery has changed is written with the next Ready; a commit index alone need not be.
 	hard := r.hardState()
 	hard.Term, hard.Vote = r.persisted.term, r.persisted.vote
-	return &RawNode{
-		raft:     r,
-		prevSoft: r.softState(),
-		prevHard: hard,
-		verified: alwaysVerify || config.verify,
-	}, nil
+	rn.prevLead, rn.prevState = r.lead, uint8(r.state)
+	rn.prevHard = hard
+	rn.verified = alwaysVerify || config.verify
+	return rn, nil
 }
 
 // Tick lets one unit of time pass. It does nothing, at almost no cost, until a timeout is due.
@@ -160,13 +165,13 @@ func (rn *RawNode) HasReady() bool {
 }
 
 func (rn *RawNode) holdsReady() bool {
-	r := rn.raft
+	r := &rn.raft
 	u := &r.log.unstable
 	return !r.outbox.empty() ||
 		u.fresh < u.next() || u.freshSnapshot() != nil ||
 		r.log.hasCommitted() ||
 		!r.reads.empty() ||
-		r.softState() != rn.prevSoft || r.hardState() != rn.prevHard
+		rn.softChanged() || r.hardState() != rn.prevHard
 }
 
 // Ready hands out what is to be done. With synchronous writes, call Advance when it is done, and before the next Ready.
@@ -175,7 +180,7 @@ func (rn *RawNode) Ready() (rd Ready) {
 	if rn.verified {
 		defer rn.verify()()
 	}
-	r := rn.raft
+	r := &rn.raft
 	r.flush()
 	rn.takeState(&rd)
 	ack := rn.takeWrites(&rd)
@@ -192,16 +197,33 @@ func (rn *RawNode) Ready() (rd Ready) {
 	out := handedOut{stored: ack}
 	if n := len(rd.CommittedEntries); n > 0 {
 		out.appliedTo = rd.CommittedEntries[n-1].Index
-		out.appliedSize = noEncodedLimit
 	}
-	rn.unacknowledged = append(rn.unacknowledged, out)
+	rn.await(out)
 	return rd
 }
 
+// await notes that out is to be acknowledged, after what was handed out before.
+func (rn *RawNode) await(out handedOut) {
+	if !rn.waiting {
+		rn.oldest, rn.waiting = out, true
+		return
+	}
+	last := &rn.oldest
+	for last.later != nil {
+		last = last.later
+	}
+	last.later = new(handedOut)
+	*last.later = out
+}
+
+func (rn *RawNode) softChanged() bool {
+	return rn.raft.lead != rn.prevLead || rn.raft.state != StateType(rn.prevState)
+}
+
 func (rn *RawNode) takeState(rd *Ready) {
-	if soft := rn.raft.softState(); soft != rn.prevSoft {
-		rn.prevSoft = soft
-		changed := soft // a copy of its own, so that soft stays on the stack
+	if rn.softChanged() {
+		rn.prevLead, rn.prevState = rn.raft.lead, uint8(rn.raft.state)
+		changed := rn.raft.softState()
 		rd.SoftState = &changed
 	}
 	hard := rn.raft.hardState()
@@ -215,7 +237,7 @@ func (rn *RawNode) takeState(rd *Ready) {
 
 // takeWrites hands out what is to be written, and returns the acknowledgement that will be due for it.
 func (rn *RawNode) takeWrites(rd *Ready) stored {
-	r := rn.raft
+	r := &rn.raft
 	u := &r.log.unstable
 	ack := stored{paper: ballotPaper{term: r.term, vote: r.vote}}
 	rd.Entries = u.freshEntries()
@@ -232,7 +254,7 @@ func (rn *RawNode) takeWrites(rd *Ready) stored {
 }
 
 func (rn *RawNode) takeCommitted(rd *Ready) {
-	r := rn.raft
+	r := &rn.raft
 	ents, err := r.log.acceptCommitted()
 	if err != nil {
 		r.logger.Errorf("raft %x: nothing handed out to be applied until the next tick: %v", r.id, err)
@@ -251,14 +273,16 @@ func (rn *RawNode) Advance(_ Ready) {
 	if rn.verified {
 		defer rn.verify()()
 	}
-	if len(rn.unacknowledged) == 0 {
+	if !rn.waiting {
 		return
 	}
-	out := rn.unacknowledged[0]
-	rn.unacknowledged = append(rn.unacknowledged[:0], rn.unacknowledged[1:]...)
+	out := rn.oldest
+	if rn.waiting = out.later != nil; rn.waiting {
+		rn.oldest = *out.later
+	}
 	rn.raft.handleStored(out.stored)
 	if out.appliedTo != 0 {
-		rn.raft.appliedTo(out.appliedTo, out.appliedSize)
+		rn.raft.appliedTo(out.appliedTo, noEncodedLimit)
 	}
 }
 

@@ -141,9 +141,9 @@ func TestAdvanceAcknowledgesTheOldest(t *testing.T) {
 		require.Equal(t, uint64(3+i), rn.raft.log.storedIndex())
 		require.Equal(t, uint64(3+i), rn.raft.log.committed)
 	}
-	before := fingerprint(rn.raft)
+	before := fingerprint(&rn.raft)
 	rn.Advance(second)
-	require.Equal(t, before, fingerprint(rn.raft), "there was nothing to acknowledge")
+	require.Equal(t, before, fingerprint(&rn.raft), "there was nothing to acknowledge")
 }
 
 // A Ready is written in one go: term, vote, entries. What a single voter commits is durable first.

@@ -86,7 +86,7 @@ func (r *raft) forwardRead(context []byte) {
 	case r.lead == None:
 		r.loseRead(context, ErrNoLeader)
 		return
-	case len(f.pending) >= r.maxPendingReads:
+	case len(f.pending) >= int(r.maxPendingReads):
 		r.loseRead(context, ErrTooManyReads)
 		return
 	}

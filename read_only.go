@@ -185,7 +185,7 @@ func (r *raft) readFromLeader(from uint64, context []byte) {
 	switch q := &r.leading.reads; {
 	case r.leaseHeld():
 		r.answerRead(req)
-	case len(q.pending) >= r.maxPendingReads:
+	case len(q.pending) >= int(r.maxPendingReads):
 		r.refuseRead(req)
 	default:
 		q.push(req)

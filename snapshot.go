@@ -42,7 +42,9 @@ func (r *raft) sendSnapshot(i int) {
 	}
 	r.logger.Infof("raft %x: sends %x the snapshot up to %s, it needs index %d", r.id, to, snapshotID(&snap), p.Next)
 	r.send(pb.Message{Type: pb.MsgSnap, To: to, Snapshot: &snap})
-	r.outbox.messages.heavy = r.outbox.messages.heavy || len(snap.Data) > heavyPayload
+	if len(snap.Data) > heavyPayload {
+		r.outbox.messages.seal()
+	}
 	p.OnSnapshotSent(snap.Metadata.Index)
 }
 

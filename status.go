@@ -36,7 +36,7 @@ type Status struct {
 
 // BasicStatus returns the state of the member. It allocates nothing.
 func (rn *RawNode) BasicStatus() BasicStatus {
-	r := rn.raft
+	r := &rn.raft
 	s := BasicStatus{
 		ID:        r.id,
 		HardState: r.hardState(),

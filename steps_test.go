@@ -142,7 +142,7 @@ func fingerprint(r *raft) string {
 	fmt.Fprintf(&b, "term %d vote %x persisted %v %s lead %x\n", r.term, r.vote, r.persisted, r.state, r.lead)
 	l := r.log
 	fmt.Fprintf(&b, "log %v %v committed %d applying %d applied %d size %d superseded %d failed %t\n",
-		idsOf(l.unstable.slice(l.unstable.offset, l.unstable.next())), l.terms.runs, l.committed, l.applying, l.applied, l.applyingSize, l.supersededTo, l.readFailed)
+		idsOf(l.unstable.slice(l.unstable.offset, l.unstable.next())), runsKnown(&l.terms), l.committed, l.applying, l.applied, l.applyingSize, l.supersededTo, l.readFailed)
 	fmt.Fprintf(&b, "unstable %d %d %v %t\n", l.unstable.offset, l.unstable.fresh, l.unstable.snapshot, l.unstable.snapshotSaving)
 	fmt.Fprintf(&b, "members %s clock %+v ballots %v\n", r.membership, r.clock, r.ballots)
 	fmt.Fprintf(&b, "forwarded %+v reads %v lost %v silent %d\n", r.ownReads().forwarded, r.ownReads().answered, r.ownReads().lost, r.silentUntil)

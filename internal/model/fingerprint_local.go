@@ -156,7 +156,7 @@ func newSight() (sight, error) {
 	if err != nil {
 		return s, err
 	}
-	core := node.FieldByIndex(s.raft).Type.Elem()
+	core := node.FieldByIndex(s.raft).Type
 	for i, path := range [len(s.numbers)]string{
 		"clock.now", "clock.electionStart", "clock.electionTick", "clock.electionTimeout", "silentUntil", "state", "lead",
 		"log.applied", "log.unstable.offset", "log.supersededTo", "persisted.term", "persisted.vote",
@@ -179,7 +179,7 @@ func newSight() (sight, error) {
 
 // of takes a glance at the member.
 func (s *sight) of(rn *raft.RawNode) glance {
-	core := reflect.ValueOf(rn).Elem().FieldByIndex(s.raft).Elem()
+	core := reflect.ValueOf(rn).Elem().FieldByIndex(s.raft)
 	n := func(i int) uint64 { return core.FieldByIndex(s.numbers[i]).Uint() }
 	g := glance{
 		now: n(0), electionStart: n(1), electionTick: n(2), electionTimeout: n(3), silentUntil: n(4),

@@ -18,9 +18,9 @@ func skippedRules() []rule {
 	skip := func(field, why string) rule { return rule{field: field, how: "skipped", why: why} }
 	return []rule{
 		skip("raft.raft.logger", "nothing is read from it"),
+		skip("raft.raft.ownRand", "rand, or not used"),
 		skip("raft.raft.rand", "a function of the number of lives, which counts as past.lives"),
 		skip("raft.raftLog.storage", "the disk counts by itself"),
-		skip("raft.entryRuns.room", "memory for what comes next"),
 		skip("raft.entryRuns.block", "capacity of the next block"),
 		skip("raft.blocks.size", "capacity of a block"),
 		skip("raft.blocks.madeAt", "it decides the capacity of the next block"),
@@ -28,7 +28,6 @@ func skippedRules() []rule {
 		skip("raft.forwardedReads.room", "an array to be used again"),
 		skip("raft.reads.entries", "what is left of a block"),
 		skip("raft.reads.bytes", "what is left of a block"),
-		skip("raft.messageQueue.heavy", "whether a block is let go"),
 		skip("raft.leadership.matched", "a cache of what the members' progress says"),
 		skip("raft.leadership.acked", "a cache of what the members' progress says"),
 		skip("raft.leadership.scratch", "written before it is read"),
@@ -108,7 +107,7 @@ func leaseAge(w *walk, f field) { w.add(min(w.at.now-f.value.Uint(), w.at.electi
 func nameRules() []rule {
 	var rules []rule
 	for _, name := range []string{
-		"raft.raft.id", "raft.raft.vote", "raft.raft.lead", "raft.ballotPaper.vote", "raft.SoftState.Lead",
+		"raft.raft.id", "raft.raft.vote", "raft.raft.lead", "raft.ballotPaper.vote", "raft.RawNode.prevLead",
 		"raft.leadership.id", "raft.leadership.transferee", "raft.formerMember.id", "raft.readRequest.from",
 		"tracker.Member.ID", "raftpb.HardState.Vote", "raftpb.Message.To", "raftpb.Message.From", "raftpb.Message.Vote",
 	} {
