@@ -26,9 +26,8 @@ type Peer struct {
 // handed out to be written and applied like any others. It returns an error, and changes nothing, if there are no
 // peers, if one is not valid or named twice, or if Storage is not empty.
 func (rn *RawNode) Bootstrap(peers []Peer) error {
-	if rn.verified {
-		defer rn.verify()()
-	}
+	rn.enter()
+	defer rn.leave()
 	r := &rn.raft
 	switch {
 	case len(peers) == 0:

@@ -57,9 +57,7 @@ func (s StateType) MarshalJSON() ([]byte, error) { return []byte(`"` + s.String(
 type raft struct {
 	id     uint64
 	logger Logger
-	// rand is Config.Rand, or ownRand.
-	rand    rand.Source
-	ownRand rand.PCG
+	rand   rand.Source
 	settings
 
 	// term and vote are the hard state (Raft Fig. 2, persistent state); persisted is what storage has acknowledged
@@ -140,17 +138,16 @@ func (r *raft) configure(c *Config) {
 		r.logger = getLogger()
 	}
 	if r.rand = c.Rand; r.rand == nil {
-		seedRandomly(&r.ownRand)
-		r.rand = &r.ownRand
+		r.rand = newRandomSource()
 	}
 }
 
-// seedRandomly seeds the generator by the operating system.
-func seedRandomly(g *rand.PCG) {
+// newRandomSource returns a generator seeded by the operating system.
+func newRandomSource() rand.Source {
 	var seed [16]byte
 	// Read never fails: it ends the program where the system has no randomness.
 	_, _ = crand.Read(seed[:])
-	g.Seed(binary.LittleEndian.Uint64(seed[:8]), binary.LittleEndian.Uint64(seed[8:]))
+	return rand.NewPCG(binary.LittleEndian.Uint64(seed[:8]), binary.LittleEndian.Uint64(seed[8:]))
 }
 
 // loadHardState takes over what storage remembers, and how far the application says it has come.

@@ -31,8 +31,8 @@ type RawNode struct {
 	prevState uint8
 	// waiting is set while a Ready has been handed out and not advanced.
 	waiting bool
-	// verified has every call followed by the checks of invariants.go.
-	verified bool
+	// checking has every call followed by the checks of invariants.go; nil if there are none.
+	checking *checking
 }
 
 // handedOut is what Advance acknowledges.
@@ -57,25 +57,25 @@ func NewRawNode(config *Config) (*RawNode, error) {
 	hard.Term, hard.Vote = r.persisted.term, r.persisted.vote
 	rn.prevLead, rn.prevState = r.lead, uint8(r.state)
 	rn.prevHard = hard
-	rn.verified = alwaysVerify || config.verify
+	if alwaysVerify || config.verify {
+		rn.checking = new(checking)
+	}
 	return rn, nil
 }
 
 // Tick lets one unit of time pass. It does nothing, at almost no cost, until a timeout is due.
 func (rn *RawNode) Tick() {
-	if rn.verified {
-		defer rn.verify()()
-	}
+	rn.enter()
 	rn.raft.tick(1)
+	rn.leave()
 }
 
 // TickBy lets n units of time pass at once. What would have been due several times in between happens once. Ticks that
 // were saved up are to be passed before any other call: leases rest on members' clocks.
 func (rn *RawNode) TickBy(n uint64) {
-	if rn.verified {
-		defer rn.verify()()
-	}
+	rn.enter()
 	rn.raft.tick(n)
+	rn.leave()
 }
 
 // TickQuiesced lets one unit of time pass without acting on timeouts. A host of many idle groups uses it to keep
@@ -91,10 +91,9 @@ func (rn *RawNode) TicksUntilDue() uint64 { return rn.raft.clock.untilDue() }
 // committed membership change to apply, or, with ReadOnlyLeaseBased, if a leader may hold a lease that it granted; and
 // near the end of all terms or indexes. SoftState shows the campaign, and what came of it.
 func (rn *RawNode) Campaign() error {
-	if rn.verified {
-		defer rn.verify()()
-	}
+	rn.enter()
 	rn.raft.campaign(campaignByRequest)
+	rn.leave()
 	return nil
 }
 
@@ -103,24 +102,24 @@ func (rn *RawNode) Campaign() error {
 // that it will be committed; on a follower it says only that the proposal is passed on, and if it is lost on the way,
 // or dropped by the leader, nobody is told. The data must not be modified afterwards.
 func (rn *RawNode) Propose(data []byte) error {
-	if rn.verified {
-		defer rn.verify()()
-	}
-	return rn.raft.proposeOne(pb.Entry{Data: data})
+	rn.enter()
+	err := rn.raft.proposeOne(pb.Entry{Data: data})
+	rn.leave()
+	return err
 }
 
 // ProposeConfChange asks for a membership change (Raft §6). Errors are as for Propose; a leader refuses a change
 // while another is unapplied, or if it does not fit the configuration. When the entry is committed, call
 // ApplyConfChange.
 func (rn *RawNode) ProposeConfChange(cc pb.ConfChangeI) error {
-	if rn.verified {
-		defer rn.verify()()
-	}
+	rn.enter()
 	typ, data, err := pb.MarshalConfChange(cc)
 	if err != nil {
 		return err
 	}
-	return rn.raft.proposeOne(pb.Entry{Type: typ, Data: data})
+	err = rn.raft.proposeOne(pb.Entry{Type: typ, Data: data})
+	rn.leave()
+	return err
 }
 
 // ApplyConfChange makes a committed membership change take effect, and returns the membership in force after it,
@@ -129,13 +128,12 @@ func (rn *RawNode) ProposeConfChange(cc pb.ConfChangeI) error {
 // reject a change that was committed, call it with every NodeID set to zero. A change that does not fit the
 // configuration is logged and changes nothing.
 func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
-	if rn.verified {
-		defer rn.verify()()
-	}
+	rn.enter()
 	if cc != nil {
 		rn.raft.applyChange(cc.AsV2())
 	}
 	cs := rn.raft.membership.ConfState()
+	rn.leave()
 	return &cs
 }
 
@@ -145,10 +143,10 @@ func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
 // someone who is not a member; and errors as of Propose if it is a proposal. The message's entries and their data must
 // not be modified afterwards.
 func (rn *RawNode) Step(m pb.Message) error {
-	if rn.verified {
-		defer rn.verify()()
-	}
-	return rn.raft.step(&m)
+	rn.enter()
+	err := rn.raft.step(&m)
+	rn.leave()
+	return err
 }
 
 // HasReady reports whether Ready has anything to hand out. It is exact, and takes constant time, except that where the
@@ -177,9 +175,7 @@ func (rn *RawNode) holdsReady() bool {
 // Ready hands out what is to be done. With synchronous writes, call Advance when it is done, and before the next Ready.
 // With asynchronous storage writes, call Ready as often as HasReady says, without Advance.
 func (rn *RawNode) Ready() (rd Ready) {
-	if rn.verified {
-		defer rn.verify()()
-	}
+	rn.enter()
 	r := &rn.raft
 	r.flush()
 	rn.takeState(&rd)
@@ -191,19 +187,20 @@ func (rn *RawNode) Ready() (rd Ready) {
 	r.readsSent()
 	if r.asyncStorageWrites {
 		rn.addStorageMessages(&rd, ack)
-		return rd
+	} else {
+		rd.Messages = r.outbox.messages.take()
+		rn.await(ack, rd.CommittedEntries)
 	}
-	rd.Messages = r.outbox.messages.take()
-	out := handedOut{stored: ack}
-	if n := len(rd.CommittedEntries); n > 0 {
-		out.appliedTo = rd.CommittedEntries[n-1].Index
-	}
-	rn.await(out)
+	rn.leave()
 	return rd
 }
 
-// await notes that out is to be acknowledged, after what was handed out before.
-func (rn *RawNode) await(out handedOut) {
+// await notes that Advance is to acknowledge what was handed out, after what was handed out before.
+func (rn *RawNode) await(ack stored, applying []pb.Entry) {
+	out := handedOut{stored: ack}
+	if n := len(applying); n > 0 {
+		out.appliedTo = applying[n-1].Index
+	}
 	if !rn.waiting {
 		rn.oldest, rn.waiting = out, true
 		return
@@ -270,9 +267,7 @@ func (rn *RawNode) takeCommitted(rd *Ready) {
 // Advance says that the oldest Ready not yet advanced is done: its HardState, Entries and Snapshot are durable, its
 // CommittedEntries are applied. The argument is not read. It does nothing with asynchronous storage writes.
 func (rn *RawNode) Advance(_ Ready) {
-	if rn.verified {
-		defer rn.verify()()
-	}
+	rn.enter()
 	if !rn.waiting {
 		return
 	}
@@ -284,16 +279,16 @@ func (rn *RawNode) Advance(_ Ready) {
 	if out.appliedTo != 0 {
 		rn.raft.appliedTo(out.appliedTo, noEncodedLimit)
 	}
+	rn.leave()
 }
 
 // ReadIndex asks for an index at which a read is linearizable (thesis §6.4). The answer comes in Ready.ReadStates, or
 // in Ready.LostReads if there can be none; both name rctx, which may be used for several requests and must not be
 // modified afterwards.
 func (rn *RawNode) ReadIndex(rctx []byte) {
-	if rn.verified {
-		defer rn.verify()()
-	}
+	rn.enter()
 	rn.raft.readIndex(rctx)
+	rn.leave()
 }
 
 // TransferLeader asks the leader, through this member if need be, to hand leadership to transferee (thesis §3.10). A
@@ -316,10 +311,9 @@ func (rn *RawNode) ForgetLeader() error {
 // ReportUnreachable says that a message to the member was not delivered. A leader then sends again what may be lost. It
 // does nothing if this member does not lead, or if the ID is its own or of no member.
 func (rn *RawNode) ReportUnreachable(id uint64) {
-	if rn.verified {
-		defer rn.verify()()
-	}
+	rn.enter()
 	rn.raft.reportUnreachable(id)
+	rn.leave()
 }
 
 // SnapshotStatus is how the sending of a snapshot ended.
@@ -336,10 +330,9 @@ const (
 // failure. It must be called for every one: until then, or until the member acknowledges, the leader sends it no
 // entries. It does nothing if this member does not lead, if the ID is of no member, or if no snapshot is awaited.
 func (rn *RawNode) ReportSnapshot(id uint64, status SnapshotStatus) {
-	if rn.verified {
-		defer rn.verify()()
-	}
+	rn.enter()
 	rn.raft.reportSnapshot(id, status == SnapshotFinish)
+	rn.leave()
 }
 
 // ProgressType says what a member whose progress is visited is to the configuration.
@@ -370,17 +363,30 @@ func (rn *RawNode) WithProgress(visitor func(id uint64, typ ProgressType, pr tra
 	}
 }
 
-// verify returns a function that checks the state, and the step to it from the state at the time of the call.
-func (rn *RawNode) verify() func() {
-	before := rn.raft.digest()
-	return func() {
-		err := rn.raft.checkState()
-		if err == nil {
-			err = rn.raft.checkStep(before)
-		}
-		if err != nil {
-			panic(fmt.Sprintf("raft %x: invariant violated, which is a bug in this library or in its Storage: %v", rn.raft.id, err))
-		}
+// checking is what a RawNode keeps whose invariants are checked after every call.
+type checking struct{ before digest }
+
+// enter begins a call that may change the state, leave ends it.
+func (rn *RawNode) enter() {
+	if rn.checking != nil {
+		rn.checking.before = rn.raft.digest()
+	}
+}
+
+func (rn *RawNode) leave() {
+	if rn.checking != nil {
+		rn.verify()
+	}
+}
+
+// verify checks the state, and the step to it from the state at the beginning of the call.
+func (rn *RawNode) verify() {
+	err := rn.raft.checkState()
+	if err == nil {
+		err = rn.raft.checkStep(rn.checking.before)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("raft %x: invariant violated, which is a bug in this library or in its Storage: %v", rn.raft.id, err))
 	}
 }
 
