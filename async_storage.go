@@ -11,7 +11,7 @@ import (
 // addStorageMessages completes rd.Messages: those that rest on the write, and the acknowledgement of it, travel as
 // the responses of one MsgStorageAppend. What was sent before it was known what is to be written, see
 // raft.restsOnWrite, rests on it too.
-func (rn *RawNode) addStorageMessages(rd *Ready, ack stored) {
+func (rn *RawNode) addStorageMessages(rd *Ready, ack *stored) {
 	r := &rn.raft
 	now, held, out := r.clock.now, r.outbox.held, &r.outbox.messages
 	hasWrite := len(rd.Entries) > 0 || !IsEmptyHardState(rd.HardState) || !IsEmptySnap(rd.Snapshot)
@@ -49,7 +49,7 @@ func (rn *RawNode) storageAppend(m *pb.Message, rd *Ready, responses []pb.Messag
 
 // storageAppendAck makes m what the append thread returns to this member. It names what was handed out by identity, so
 // that it releases nothing that has been replaced meanwhile.
-func (rn *RawNode) storageAppendAck(m *pb.Message, rd *Ready, ack stored) {
+func (rn *RawNode) storageAppendAck(m *pb.Message, rd *Ready, ack *stored) {
 	m.Type, m.To, m.From = pb.MsgStorageAppendResp, rn.raft.id, LocalAppendThread
 	m.Term, m.Vote = ack.paper.term, ack.paper.vote
 	m.Index, m.LogTerm = ack.last.index, ack.last.term

@@ -34,7 +34,7 @@ func storedOf(m *pb.Message) stored {
 // part counts only if it is still what this member holds. The entries of a write of an earlier term do not: they
 // may have been replaced, and have come back, with both writes still under way. In one term a log that loses an
 // entry to the leader's never gets it back.
-func (r *raft) handleStored(s stored) {
+func (r *raft) handleStored(s *stored) {
 	if s.snapshot != 0 && r.log.snapshotStored(s.snapshot) {
 		r.reschedule()
 	}

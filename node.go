@@ -87,6 +87,11 @@ type node struct {
 	rn      *RawNode
 	async   bool
 	offered bool
+	// committed is the number of committed entries in the Ready offered last.
+	committed int
+	// pausing is set while Advance pauses. Nothing is offered meanwhile, since offered is still set.
+	pausing bool
+	pause   pause
 	stopped bool
 	// elected is closed when a leader is known. It is nil while nobody waits for that.
 	elected chan struct{}
@@ -183,8 +188,9 @@ func failedNode(c *Config, err error) Node {
 // (synchronous writes). The lock is held.
 func (n *node) offer() {
 	if !n.offered && n.rn.HasReady() {
-		n.offered = true
-		n.ready <- n.rn.Ready()
+		rd := n.rn.Ready()
+		n.offered, n.committed = true, len(rd.CommittedEntries)
+		n.ready <- rd
 	}
 }
 
@@ -327,13 +333,25 @@ func (n *node) Step(ctx context.Context, msg pb.Message) error {
 func (n *node) Ready() <-chan Ready { return n.ready }
 
 func (n *node) Advance() {
-	_ = n.do(func(rn *RawNode) error {
-		if n.offered && len(n.ready) == 0 {
-			n.offered = false
-			rn.Advance(Ready{})
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.stopped || !n.offered || n.pausing || len(n.ready) > 0 {
+		return
+	}
+	n.rn.Advance(Ready{})
+	if n.pause.due(n.committed) {
+		n.pausing = true
+		n.mu.Unlock()
+		took := timeToYield()
+		n.mu.Lock()
+		n.pausing = false
+		n.pause.took(took, n.committed)
+		if n.stopped {
+			return
 		}
-		return nil
-	})
+	}
+	n.offered = false
+	n.settle()
 }
 
 func (n *node) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {

@@ -201,7 +201,8 @@ func (r *raft) step(m *pb.Message) error {
 		r.handleVoteRequest(m)
 		return nil
 	case pb.MsgStorageAppendResp:
-		r.handleStored(storedOf(m))
+		ack := storedOf(m)
+		r.handleStored(&ack)
 		return nil
 	case pb.MsgStorageApplyResp:
 		r.handleApplied(m.Entries)

@@ -179,38 +179,39 @@ func (rn *RawNode) Ready() (rd Ready) {
 	r := &rn.raft
 	r.flush()
 	rn.takeState(&rd)
-	ack := rn.takeWrites(&rd)
+	out := rn.handOut()
+	rn.takeWrites(&rd, &out.stored)
 	rn.takeCommitted(&rd)
 	if !r.reads.empty() {
 		rd.ReadStates, rd.LostReads = r.reads.take()
 	}
 	r.readsSent()
 	if r.asyncStorageWrites {
-		rn.addStorageMessages(&rd, ack)
+		rn.addStorageMessages(&rd, &out.stored)
 	} else {
 		rd.Messages = r.outbox.messages.take()
-		rn.await(ack, rd.CommittedEntries)
+		if n := len(rd.CommittedEntries); n > 0 {
+			out.appliedTo = rd.CommittedEntries[n-1].Index
+		}
 	}
 	rn.leave()
 	return rd
 }
 
-// await notes that Advance is to acknowledge what was handed out, after what was handed out before.
-func (rn *RawNode) await(ack stored, applying []pb.Entry) {
-	out := handedOut{stored: ack}
-	if n := len(applying); n > 0 {
-		out.appliedTo = applying[n-1].Index
-	}
+// handOut returns where to note what is being handed out: behind what waits for Advance, or, with asynchronous writes,
+// where it is kept only for as long as its messages are made.
+func (rn *RawNode) handOut() *handedOut {
 	if !rn.waiting {
-		rn.oldest, rn.waiting = out, true
-		return
+		rn.waiting = !rn.raft.asyncStorageWrites
+		rn.oldest = handedOut{}
+		return &rn.oldest
 	}
 	last := &rn.oldest
 	for last.later != nil {
 		last = last.later
 	}
 	last.later = new(handedOut)
-	*last.later = out
+	return last.later
 }
 
 func (rn *RawNode) softChanged() bool {
@@ -232,22 +233,21 @@ func (rn *RawNode) takeState(rd *Ready) {
 	}
 }
 
-// takeWrites hands out what is to be written, and returns the acknowledgement that will be due for it.
-func (rn *RawNode) takeWrites(rd *Ready) stored {
+// takeWrites hands out what is to be written, and notes in ack the acknowledgement that will be due for it.
+func (rn *RawNode) takeWrites(rd *Ready, ack *stored) {
 	r := &rn.raft
 	u := &r.log.unstable
-	ack := stored{paper: ballotPaper{term: r.term, vote: r.vote}}
+	ack.paper.term, ack.paper.vote = r.term, r.vote
 	rd.Entries = u.freshEntries()
 	if u.entries.count > 0 && rd.MustSync {
 		// Entries handed out in an earlier term are released by this acknowledgement, see handleStored.
-		ack.last = r.log.lastID()
+		ack.last.term, ack.last.index = r.log.terms.last(), r.log.lastIndex()
 	}
 	if snap := u.freshSnapshot(); snap != nil {
 		rd.Snapshot = *snap
 		ack.snapshot = snap.Metadata.Index
 	}
 	u.acceptSaving()
-	return ack
 }
 
 func (rn *RawNode) takeCommitted(rd *Ready) {
@@ -275,7 +275,7 @@ func (rn *RawNode) Advance(_ Ready) {
 	if rn.waiting = out.later != nil; rn.waiting {
 		rn.oldest = *out.later
 	}
-	rn.raft.handleStored(out.stored)
+	rn.raft.handleStored(&out.stored)
 	if out.appliedTo != 0 {
 		rn.raft.appliedTo(out.appliedTo, noEncodedLimit)
 	}

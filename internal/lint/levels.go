@@ -59,7 +59,8 @@ func rootFiles() map[string]rootFile {
 		"bootstrap.go":     {level: levelReady},
 		"status.go":        {level: levelReady},
 
-		"node.go": {level: levelNode},
+		"node_pause.go": {level: levelNode},
+		"node.go":       {level: levelNode},
 
 		"util.go":        {level: levelAnywhere},
 		"describe.go":    {level: levelAnywhere},
