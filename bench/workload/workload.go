@@ -10,7 +10,7 @@ type Workload = measure.Workload
 // All lists every workload that the library can run, in the order of the tables.
 func All() []Workload {
 	var all []Workload
-	for _, kind := range [][]Workload{settled(), nodes(), single(), reads(), idle(), scale(), voters(), encodings(), longLogs(), restarts()} {
+	for _, kind := range [][]Workload{settled(), floor(), nodes(), single(), reads(), idle(), scale(), voters(), encodings(), longLogs(), restarts()} {
 		all = append(all, kind...)
 	}
 	return all
