@@ -20,6 +20,7 @@ func (rn *RawNode) addStorageMessages(rd *Ready, ack *stored) {
 	}
 	if responses := held.take(); hasWrite || len(responses) > 0 {
 		rn.storageAppend(out.add(now), rd, responses)
+		out.weigh(payloadSizeOf(rd.Entries))
 	}
 	if len(rd.CommittedEntries) > 0 {
 		m := held.add(now)
@@ -28,6 +29,9 @@ func (rn *RawNode) addStorageMessages(rd *Ready, ack *stored) {
 		m = out.add(now)
 		m.Type, m.To, m.From = pb.MsgStorageApply, LocalApplyThread, r.id
 		m.Entries = rd.CommittedEntries
+		payload := payloadSizeOf(rd.CommittedEntries)
+		held.weigh(payload)
+		out.weigh(payload)
 		m.Responses = held.take()
 	}
 	rd.Messages = out.take()

@@ -12,17 +12,18 @@ type blocks struct {
 	madeAt uint32 // the tick, modulo 2^32
 }
 
-// maxBlock bounds how much more a block holds than is needed at once.
+// maxBlock bounds the block that an empty list begins with, beyond what is needed at once.
 const maxBlock = 64
 
-// next returns the size of a block made at tick now that must hold need elements.
-func (b *blocks) next(need int, now uint64) int {
+// next returns the size of a block made at tick now that must hold need elements, held of which fill the one before.
+// A list that goes on growing has its block doubled, however large: moving it costs each element a constant.
+func (b *blocks) next(held, need int, now uint64) int {
 	size := 0
 	if b.madeAt == uint32(now) {
 		size = min(2*int(b.size), maxBlock)
 	}
-	size = max(size, need)
-	b.size, b.madeAt = int32(size), uint32(now)
+	size = max(size, held+need)
+	b.size, b.madeAt = int32(min(size, maxBlock)), uint32(now)
 	return size
 }
 
@@ -31,7 +32,7 @@ func withRoom[T any](b *blocks, list []T, n int, now uint64) []T {
 	if cap(list)-len(list) >= n {
 		return list
 	}
-	return append(make([]T, 0, b.next(len(list)+n, now)), list...)
+	return append(make([]T, 0, b.next(len(list), len(list)+n, now)), list...)
 }
 
 // handOut parts a list into what is in it and what is left of its block.

@@ -126,8 +126,8 @@ func TestBlocksMoveWhatIsNotHandedOut(t *testing.T) {
 	old := []int{1, 2}
 	list := withRoom(&b, old, 3, 4)
 	require.Equal(t, []int{1, 2}, list)
-	require.Equal(t, 5, cap(list), "room for all of it in one block")
-	require.Equal(t, []int{0, 0, 0}, list[2:5])
+	require.Equal(t, 7, cap(list), "room for all of it in one block, and for as much again")
+	require.Equal(t, make([]int, 5), list[2:7])
 	list[0] = 9
 	require.Equal(t, []int{1, 2}, old)
 	same := withRoom(&b, list, 3, 4)
@@ -183,7 +183,7 @@ func (run *queueRun) step(t *testing.T, rng *rand.Rand, now uint64) {
 		run.taken, run.want = append(run.taken, run.q.take()), append(run.want, slices.Concat(run.model))
 		run.model = nil
 	case 3:
-		run.q.seal()
+		run.q.weigh(heavyPayload + payloadSize(rng.IntN(2)))
 	case 4:
 		run.q.trim(now)
 	}
@@ -241,29 +241,33 @@ func TestMessageQueueIsTrimmed(t *testing.T) {
 	require.Nil(t, q.list)
 }
 
-// A sealed block takes no more messages: it goes with those that it holds, and the next ones get another.
-func TestMessageQueueKeepsNoSealedBlock(t *testing.T) {
+// A heavy block goes with all messages that it holds, and the next ones get another.
+func TestMessageQueueKeepsNoHeavyBlock(t *testing.T) {
 	var q messageQueue
 	q.reserve(8, 5)
 	q.add(5)
-	q.seal()
+	q.weigh(heavyPayload + 1)
 	require.Len(t, q.take(), 1)
 	require.Nil(t, q.list)
 	q.reserve(8, 5)
 	first := q.add(5)
-	q.seal()
+	q.weigh(heavyPayload + 1)
 	first.Index = 1
 	q.add(5).Index = 2
-	out := q.take()
-	require.Equal(t, []pb.Message{{Index: 1}, {Index: 2}}, out)
-	require.NotSame(t, first, &out[0])
+	require.Equal(t, []pb.Message{{Index: 1}, {Index: 2}}, q.take())
+	require.Nil(t, q.list)
+	q.reserve(8, 6)
+	q.add(6)
+	q.weigh(heavyPayload)
+	q.take()
+	require.Equal(t, 7, cap(q.list), "light again")
 }
 
 // Room is not kept in one block with appends and snapshots that hold much payload: while it waits for further messages
 // it would keep that alive.
 func TestHeavyMessagesLeaveWithTheirBlock(t *testing.T) {
 	for _, tc := range []struct {
-		payload int
+		payload payloadSize
 		heavy   bool
 	}{{heavyPayload, false}, {heavyPayload + 1, true}} {
 		c := newVoters(t, 3)
@@ -305,4 +309,23 @@ func TestCampaignsLeaveOneSetOfRequests(t *testing.T) {
 		}
 		require.Len(t, ofType(out, pb.MsgAppResp), 1, "what else had been sent is still sent")
 	}
+}
+
+// However long a list gets that nobody takes, an element costs a constant: it is moved less than twice on average.
+func TestLongListsGrowGeometrically(t *testing.T) {
+	const n = 1 << 16
+	var b blocks
+	var list []int
+	moved := 0
+	for i := range n {
+		grown := withRoom(&b, list, 1, 7)
+		if len(list) > 0 && &grown[0] != &list[0] {
+			moved += len(list)
+		}
+		list = append(grown, i)
+	}
+	require.Less(t, moved, 2*n)
+	require.LessOrEqual(t, cap(list), 2*n)
+	_, rest := handOut(list)
+	require.LessOrEqual(t, cap(withRoom(&b, rest[:0:0], 1, 7)), maxBlock, "the next list begins small")
 }

@@ -77,6 +77,10 @@ func (r *raft) trim() {
 	if r.outbox.held != nil {
 		r.outbox.held.trim(r.clock.now)
 	}
+	r.reads.trim(r.clock.now)
+	if r.leading != nil {
+		r.leading.reads.trim()
+	}
 }
 
 // reschedule must follow every change of role, of timers, or of what waits for a tick.

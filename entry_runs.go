@@ -2,15 +2,16 @@ package raft
 
 import (
 	"fmt"
+	"sort"
 
 	pb "github.com/seed695671cb/raft/raftpb"
 )
 
 // entryRuns is a list of entries with contiguous indexes, kept as runs: slices each of which is followed by the next.
-// A long list grows without being copied, and takes over what others have made. Whatever it hands out is one slice:
-// runs that it spans are joined first. Where the borders of runs are shows in nothing but the cost.
+// A long list grows without being copied. Whatever it hands out is one slice: runs that it spans are joined first. Where
+// the borders of runs are shows in nothing but the cost.
 //
-// Nothing that has been handed out, or taken over, is written again.
+// Nothing that has been handed out is written again.
 //
 // Invariant: the first entry of a run has the index after the last of that before it.
 // Invariant: only the last run may be empty or have spare capacity, which was never handed out.
@@ -47,19 +48,6 @@ func (l *entryRuns) hasRoom(n int) bool {
 	return last >= 0 && cap(l.runs[last])-len(l.runs[last]) >= n
 }
 
-// take puts ents, of which there must be some, at the end of the list. Where that needs no memory they are copied,
-// otherwise taken over: whoever brings entries leaves them alone.
-func (l *entryRuns) take(ents []pb.Entry) {
-	if l.hasRoom(len(ents)) {
-		copy(l.add(len(ents)), ents)
-		return
-	}
-	spare := l.takeSpare()
-	l.runs = append(l.runs, ents[:len(ents):len(ents)])
-	l.count += int32(len(ents))
-	l.putSpare(spare)
-}
-
 // takeSpare takes the spare capacity of the last run from it, as an empty slice. An empty run is taken away.
 func (l *entryRuns) takeSpare() []pb.Entry {
 	last := len(l.runs) - 1
@@ -85,10 +73,12 @@ func (l *entryRuns) putSpare(spare []pb.Entry) {
 
 // locate returns the position of the entry at index: run k, offset at. It must be in the list.
 func (l *entryRuns) locate(index uint64) (k, at int) {
-	k = len(l.runs) - 1
-	for len(l.runs[k]) == 0 || l.runs[k][0].Index > index {
-		k--
+	first := l.runs[0][0].Index
+	if index-first < uint64(len(l.runs[0])) {
+		return 0, int(index - first)
 	}
+	// The first run that is empty, as the last may be, or begins beyond the index.
+	k = sort.Search(len(l.runs), func(i int) bool { return len(l.runs[i]) == 0 || l.runs[i][0].Index > index }) - 1
 	return k, int(index - l.runs[k][0].Index)
 }
 
@@ -106,6 +96,25 @@ func (l *entryRuns) slice(lo, hi uint64) []pb.Entry {
 		k, at = l.join(k, at, n), 0
 	}
 	return l.runs[k][at : at+n : at+n]
+}
+
+// fit returns where the longest range ends that begins at lo, does not go beyond hi, and has at most limit encoded
+// bytes, and its size. The range, which must be in the list and not empty, holds one entry at least.
+func (l *entryRuns) fit(lo, hi uint64, limit encodedSize) (end uint64, total encodedSize) {
+	k, at := l.locate(lo)
+	var s sizer
+	for end = lo; end < hi; end++ {
+		if at == len(l.runs[k]) {
+			k, at = k+1, 0
+		}
+		size := s.size(&l.runs[k][at])
+		if end > lo && total+size > limit {
+			return end, total
+		}
+		total += size
+		at++
+	}
+	return end, total
 }
 
 // join makes the n entries from offset at of run k on, which end in a later run, one run with all of that. It returns
@@ -141,6 +150,17 @@ func (l *entryRuns) removeRuns(lo, hi int) {
 	l.runs = l.runs[:lo+n]
 }
 
+// dropRuns removes the first k runs. Those that remain are moved only if they are no more than those: so the array is
+// used again, and each run pays for one move.
+func (l *entryRuns) dropRuns(k int) {
+	if len(l.runs)-k <= k {
+		l.removeRuns(0, k)
+		return
+	}
+	clear(l.runs[:k])
+	l.runs = l.runs[k:]
+}
+
 // release removes the first n entries.
 func (l *entryRuns) release(n int) {
 	l.count -= int32(n)
@@ -150,7 +170,7 @@ func (l *entryRuns) release(n int) {
 		n -= len(l.runs[k])
 		k++
 	}
-	l.removeRuns(0, k)
+	l.dropRuns(k)
 	if n > 0 {
 		l.runs[0] = l.runs[0][n:]
 	}

@@ -44,6 +44,7 @@ func (r *raft) sendHeartbeat(i int, context []byte) {
 
 // handleHeartbeat answers a heartbeat, with its context.
 func (r *raft) handleHeartbeat(m *pb.Message) {
+	r.trim() // a follower that hears from its leader has nothing else that is due
 	r.log.commitTo(min(m.Commit, r.log.lastIndex()))
 	last := r.queueOf(pb.MsgHeartbeatResp, r.term).last()
 	if last != nil && last.Type == pb.MsgHeartbeatResp && last.To == m.From && last.Term == r.term &&

@@ -1,6 +1,9 @@
 package raft
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/seed695671cb/raft/quorum"
 	pb "github.com/seed695671cb/raft/raftpb"
 	"github.com/seed695671cb/raft/tracker"
@@ -30,7 +33,7 @@ type leadership struct {
 	matched tally
 	acked   tally
 
-	// former are the members removed in this term.
+	// former are the members removed in this term, in order of ID.
 	former []formerMember
 
 	// pendingChange is the index up to which entries must be applied before a membership change can be proposed.
@@ -108,23 +111,24 @@ func (l *leadership) noteOwed(i int, owed bool) {
 
 // birthOf returns the lowest index that the member can acknowledge in its present life.
 func (l *leadership) birthOf(id uint64) uint64 {
-	for _, f := range l.former {
-		if f.id == id {
-			return f.last + 1
-		}
+	if i, removed := l.findFormer(id); removed {
+		return l.former[i].last + 1
 	}
 	return 0
 }
 
 // bury remembers a member that is being removed.
 func (l *leadership) bury(id, last uint64) {
-	for i := range l.former {
-		if l.former[i].id == id {
-			l.former[i].last = last
-			return
-		}
+	i, again := l.findFormer(id)
+	if !again {
+		l.former = slices.Insert(l.former, i, formerMember{id: id})
 	}
-	l.former = append(l.former, formerMember{id: id, last: last})
+	l.former[i].last = last
+}
+
+// findFormer returns where the member is among the former ones, or would be.
+func (l *leadership) findFormer(id uint64) (i int, found bool) {
+	return slices.BinarySearchFunc(l.former, id, func(f formerMember, id uint64) int { return cmp.Compare(f.id, id) })
 }
 
 // find returns the position of the member, or -1.

@@ -173,9 +173,15 @@ func (l *raftLog) identify(index uint64) entryID {
 }
 
 // entries returns entries of [lo, hi) from lo on, and their size: at most limit encoded bytes, at least one entry, and
-// possibly fewer than fit, see read. It returns ErrCompacted if lo is no longer in the log.
+// possibly fewer than fit where the range runs from Storage into memory, or from one page of a MemoryStorage into the
+// next. It returns ErrCompacted if lo is no longer in the log.
 func (l *raftLog) entries(lo, hi uint64, limit encodedSize) ([]pb.Entry, encodedSize, error) {
-	ents, err := l.read(lo, hi, limit)
+	hi = min(hi, l.unstable.next())
+	if lo >= l.unstable.offset {
+		ents, size := l.unstable.limited(lo, hi, limit)
+		return ents, size, nil
+	}
+	ents, err := l.read(lo, min(hi, l.unstable.offset), limit)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -183,22 +189,17 @@ func (l *raftLog) entries(lo, hi uint64, limit encodedSize) ([]pb.Entry, encoded
 	return ents, size, nil
 }
 
-// read returns entries of [lo, hi) from lo on, at least one. Where they come from a Storage that has to copy them they
-// are at most limit encoded bytes. The range ends early where it runs from Storage into memory, or from one page of a
-// MemoryStorage into the next.
+// read returns entries of [lo, hi), which must be below the unstable suffix, from lo on, at least one. Where Storage
+// has to copy them they are at most limit encoded bytes.
 func (l *raftLog) read(lo, hi uint64, limit encodedSize) ([]pb.Entry, error) {
-	hi = min(hi, l.unstable.next())
-	switch {
-	case lo >= hi:
+	if lo >= hi {
 		return nil, nil
-	case lo >= l.unstable.offset:
-		return l.unstable.slice(lo, hi), nil
-	case l.unstable.snapshot != nil:
+	}
+	if l.unstable.snapshot != nil {
 		return nil, ErrCompacted
 	}
-	hi = min(hi, l.unstable.offset)
 	if ms, ok := l.storage.(*MemoryStorage); ok { // but not something that wraps one
-		return ms.page(lo, hi)
+		return ms.page(lo, hi, limit)
 	}
 	ents, err := l.storage.Entries(lo, hi, uint64(limit))
 	if err != nil {
@@ -342,7 +343,7 @@ func (l *raftLog) appliedTo(index uint64, size encodedSize) {
 // were compacted are passed over.
 func (l *raftLog) scan(lo, hi uint64, pageSize encodedSize, visit func([]pb.Entry) bool) error {
 	for lo < hi {
-		ents, err := l.read(lo, hi, pageSize)
+		ents, err := l.page(lo, hi, pageSize)
 		if errors.Is(err, ErrCompacted) {
 			first := l.firstIndex()
 			if first <= lo {
@@ -363,6 +364,15 @@ func (l *raftLog) scan(lo, hi uint64, pageSize encodedSize, visit func([]pb.Entr
 		lo += uint64(len(ents))
 	}
 	return nil
+}
+
+// page returns entries of [lo, hi) from lo on, to be looked at: at most pageSize encoded bytes where they are copied.
+func (l *raftLog) page(lo, hi uint64, pageSize encodedSize) ([]pb.Entry, error) {
+	if lo < l.unstable.offset {
+		return l.read(lo, min(hi, l.unstable.offset), pageSize)
+	}
+	ents, _ := l.unstable.limited(lo, min(hi, l.unstable.next()), pageSize)
+	return ents, nil
 }
 
 // check returns an error that names the invariant which does not hold.

@@ -39,11 +39,22 @@ func (u *unstable) slice(lo, hi uint64) []pb.Entry {
 	return u.entries.slice(lo, hi)
 }
 
+// limited returns the longest prefix of the entries in [lo, hi), which must lie within the suffix, of at most limit
+// encoded bytes, at least one entry if there is any, and its size. It is never written again.
+func (u *unstable) limited(lo, hi uint64, limit encodedSize) ([]pb.Entry, encodedSize) {
+	if lo >= hi {
+		return nil, 0
+	}
+	hi, size := u.entries.fit(lo, hi, limit)
+	return u.entries.slice(lo, hi), size
+}
+
 // term returns the term of the entry at index, which must be in the suffix.
 func (u *unstable) term(index uint64) uint64 { return u.entries.at(index).Term }
 
 // replaceFrom makes ents, the first of which may be at any index up to next, the end of the suffix. What stood at
-// their indexes and after is forgotten. The entries may be taken over as they are: nobody may write to them any more.
+// their indexes and after is forgotten. It copies the entries, not their data: programs that decode into the same
+// message again and again are used to that.
 func (u *unstable) replaceFrom(ents []pb.Entry) {
 	first := ents[0].Index
 	switch {
@@ -55,7 +66,7 @@ func (u *unstable) replaceFrom(ents []pb.Entry) {
 		u.entries.truncate(int(first - u.offset))
 		u.fresh = min(u.fresh, first)
 	}
-	u.entries.take(ents)
+	copy(u.entries.add(len(ents)), ents)
 }
 
 // extend adds copies of ents, with the given term and the next indexes.

@@ -195,7 +195,7 @@ func TestUnstableEntriesStored(t *testing.T) {
 }
 
 func runsOf(ents []pb.Entry) (l entryRuns) {
-	l.take(ents)
+	copy(l.add(len(ents)), ents)
 	return l
 }
 

@@ -89,14 +89,14 @@ func (ms *MemoryStorage) Entries(lo, hi, maxSize uint64) ([]pb.Entry, error) {
 	return ms.log.slice(lo, hi, encodedSize(maxSize)), nil
 }
 
-// page is Entries without a limit, except that it may return fewer entries, so as to copy next to nothing.
-func (ms *MemoryStorage) page(lo, hi uint64) ([]pb.Entry, error) {
+// page is Entries, except that it may return fewer entries, or more than the limit allows, so as to copy next to nothing.
+func (ms *MemoryStorage) page(lo, hi uint64, limit encodedSize) ([]pb.Entry, error) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
 	if err := ms.checkRange(lo, hi); err != nil || lo == hi {
 		return nil, err
 	}
-	return ms.log.page(lo, hi), nil
+	return ms.log.page(lo, hi, limit), nil
 }
 
 // checkRange returns an error unless the log holds [lo, hi).
@@ -334,19 +334,26 @@ func (l *segmentedLog) gather(s, at, n int) []pb.Entry {
 // shortPage is how few entries at the end of a segment are not worth a page of their own.
 const shortPage = maxSegment / 2
 
-// page returns entries of [lo, hi) from lo on. It may end before hi, at the end of a segment, so as to copy next to
-// nothing. The range must be within the log and not empty.
-func (l *segmentedLog) page(lo, hi uint64) []pb.Entry {
+// page returns entries of [lo, hi) from lo on, of which limit encoded bytes are wanted. It may return more, or end
+// before hi, at the end of a segment, so as to copy next to nothing: what is left of a segment is copied once in front
+// of the next, and not for each of many small pages. The range must be within the log and not empty.
+func (l *segmentedLog) page(lo, hi uint64, limit encodedSize) []pb.Entry {
 	s, at := l.locate(lo)
 	head := l.segments[s][at:]
 	want := int(min(hi-lo, uint64(maxSegment+shortPage)))
 	switch {
 	case want <= len(head):
 		return head[:want:want]
-	case len(head) < shortPage:
+	case len(head) < shortPage && fitsWhole(head, limit):
 		return l.gather(s, at, min(want, len(head)+len(l.segments[s+1])))
 	}
 	return head[:len(head):len(head)]
+}
+
+// fitsWhole reports whether ents are at most limit encoded bytes. It looks at no more of them than fit.
+func fitsWhole(ents []pb.Entry, limit encodedSize) bool {
+	fit, _ := limitSize(ents, limit)
+	return len(fit) == len(ents)
 }
 
 // cutToSize returns the end of the longest range of at most limit encoded bytes that begins at offset at of segment s

@@ -40,10 +40,12 @@ func (o *outbox) dropVoteRequests() {
 type messageQueue struct {
 	list   []pb.Message
 	blocks blocks
+	// heavy is set when messages in the list hold so much payload that the block is to go with them.
+	heavy bool
 }
 
 // heavyPayload is how much payload in one message makes a block not worth keeping.
-const heavyPayload = 64 << 10
+const heavyPayload payloadSize = 64 << 10
 
 // add returns a new message, zero, at the end of the queue. It is to be filled in before the next one is added.
 func (q *messageQueue) add(now uint64) *pb.Message {
@@ -70,11 +72,14 @@ func (q *messageQueue) last() *pb.Message {
 // take hands out all messages.
 func (q *messageQueue) take() (out []pb.Message) {
 	out, q.list = handOut(q.list)
+	if q.heavy {
+		q.list, q.heavy = nil, false
+	}
 	return out
 }
 
-// seal has the block take no more messages: some hold so much payload that it is to go with them.
-func (q *messageQueue) seal() { q.list = q.list[:len(q.list):len(q.list)] }
+// weigh notes that a message in the list holds so much payload.
+func (q *messageQueue) weigh(payload payloadSize) { q.heavy = q.heavy || payload > heavyPayload }
 
 func (q *messageQueue) dropVoteRequests() {
 	kept := q.list[:0]

@@ -55,23 +55,21 @@ func (r *raft) flushAppends() {
 	l.broadcast = false
 	last, commit := r.log.lastIndex(), r.log.committed
 	var s suffix
-	heavy := false
 	for i := range l.progress {
 		if l.members[i].ID == r.id {
 			continue
 		}
 		p := &l.progress[i]
 		for p.ShouldSend(last, commit) {
-			if s.next != p.Next {
+			switch {
+			case !p.MayCarryEntries():
+				s = r.emptySuffix(p.Next)
+			case s.next != p.Next || s.empty:
 				s = r.suffixFrom(p.Next)
-				heavy = heavy || s.payload > heavyPayload
 			}
 			r.sendAppend(i, &s)
 		}
 		l.noteOwed(i, false)
-	}
-	if heavy {
-		r.outbox.messages.seal()
 	}
 }
 
@@ -83,21 +81,31 @@ type suffix struct {
 	entries  []pb.Entry
 	payload  payloadSize
 	err      error
+	// empty is set if no entries were looked for.
+	empty bool
+}
+
+// emptySuffix returns what only asks a follower where it is.
+func (r *raft) emptySuffix(next uint64) suffix {
+	s := suffix{next: next, empty: true}
+	s.prevTerm, s.err = r.log.term(next - 1)
+	return s
 }
 
 // suffixFrom returns the suffix of the log that begins at index next, as far as one message may carry it.
 func (r *raft) suffixFrom(next uint64) suffix {
-	s := suffix{next: next}
-	if s.prevTerm, s.err = r.log.term(next - 1); s.err != nil {
+	s := r.emptySuffix(next)
+	if s.err != nil {
 		return s
 	}
+	s.empty = false
 	s.entries, _, s.err = r.log.entries(next, r.log.lastIndex()+1, r.maxSizePerMsg)
 	s.payload = payloadSizeOf(s.entries)
 	return s
 }
 
-// sendAppend sends the follower the suffix of the log that it needs next; no entries if it may be sent none now; or a
-// snapshot if they are no longer in the log. Whatever happens, the follower is not owed the same again.
+// sendAppend sends the follower the suffix of the log that it needs next, or a snapshot if that is no longer in the
+// log. Whatever happens, the follower is not owed the same again.
 func (r *raft) sendAppend(i int, s *suffix) {
 	p := &r.leading.progress[i]
 	to := r.leading.members[i].ID
@@ -112,11 +120,8 @@ func (r *raft) sendAppend(i int, s *suffix) {
 	}
 	m := r.compose(pb.MsgApp, to)
 	m.Index, m.LogTerm, m.Commit = s.next-1, s.prevTerm, r.log.committed
-	if !p.MayCarryEntries() {
-		p.OnAppendSent(m.Index, 0, m.Commit)
-		return
-	}
 	m.Entries = s.entries
+	r.outbox.messages.weigh(s.payload)
 	p.OnAppendSent(m.Index+uint64(len(s.entries)), uint64(s.payload), m.Commit)
 }
 

@@ -2,6 +2,7 @@ package raft
 
 import (
 	"encoding/binary"
+	"sort"
 
 	pb "github.com/seed695671cb/raft/raftpb"
 )
@@ -12,6 +13,9 @@ import (
 // readToken tells a message that carries requests from every other, of this member's earlier lives too.
 type readToken [16]byte
 
+// count numbers the messages of one life.
+func (t readToken) count() uint64 { return binary.BigEndian.Uint64(t[8:]) }
+
 // forwardedRead is a request that was passed to the leader.
 type forwardedRead struct {
 	token    readToken
@@ -21,7 +25,7 @@ type forwardedRead struct {
 
 // forwardedReads are requests passed to the leader and not yet answered, oldest first.
 //
-// Invariant: requests that bear the same token stand next to each other.
+// Invariant: the counts of their tokens never decrease.
 type forwardedReads struct {
 	pending []forwardedRead
 	// open is set while the message that bears the newest token has not been handed out: it can take more requests.
@@ -54,9 +58,8 @@ func (f *forwardedReads) find(data []byte) (lo, hi int) {
 		return 0, 0
 	}
 	token := readToken(data)
-	for lo < len(f.pending) && f.pending[lo].token != token {
-		lo++
-	}
+	// Tokens of one life differ in their count, which ascends.
+	lo = sort.Search(len(f.pending), func(i int) bool { return f.pending[i].token.count() >= token.count() })
 	hi = lo
 	for hi < len(f.pending) && f.pending[hi].token == token {
 		hi++

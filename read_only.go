@@ -81,6 +81,25 @@ func (d *reads) take() (answered []ReadState, lost []LostRead) {
 	return answered, lost
 }
 
+// trim lets go of room that nothing was made of in this tick.
+func (d *reads) trim(now uint64) {
+	if d == nil {
+		return
+	}
+	if len(d.answered) == 0 && d.answers.madeAt != uint32(now) {
+		d.answered = nil
+	}
+	if d.envelopes.madeAt != uint32(now) {
+		d.entries = nil
+	}
+	if d.contents.madeAt != uint32(now) {
+		d.bytes = nil
+	}
+	if f := &d.forwarded; len(f.pending) == 0 {
+		f.pending, f.room = nil, nil
+	}
+}
+
 // envelope returns the entries of a message that carries a read: one, with data.
 func (d *reads) envelope(data []byte, now uint64) (ents []pb.Entry) {
 	ents, d.entries = carve(&d.envelopes, d.entries, 1, now)
@@ -146,6 +165,13 @@ func (q *readQueue) pop(confirmed uint64) (readRequest, bool) {
 
 // maxReadRoom is how many requests a queue that has become empty keeps room for.
 const maxReadRoom = 256
+
+// trim lets go of the room for requests while there are none.
+func (q *readQueue) trim() {
+	if len(q.pending) == 0 {
+		q.pending, q.room = nil, nil
+	}
+}
 
 // rewind has the empty queue go on at the beginning of its room.
 func (q *readQueue) rewind() {

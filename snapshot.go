@@ -42,9 +42,7 @@ func (r *raft) sendSnapshot(i int) {
 	}
 	r.logger.Infof("raft %x: sends %x the snapshot up to %s, it needs index %d", r.id, to, snapshotID(&snap), p.Next)
 	r.send(pb.Message{Type: pb.MsgSnap, To: to, Snapshot: &snap})
-	if len(snap.Data) > heavyPayload {
-		r.outbox.messages.seal()
-	}
+	r.outbox.messages.weigh(payloadSize(len(snap.Data)))
 	p.OnSnapshotSent(snap.Metadata.Index)
 }
 

@@ -23,6 +23,7 @@ func skippedRules() []rule {
 		skip("raft.raftLog.storage", "the disk counts by itself"),
 		skip("raft.entryRuns.block", "capacity of the next block"),
 		skip("raft.blocks.size", "capacity of a block"),
+		skip("raft.messageQueue.heavy", "whether a block is let go"),
 		skip("raft.blocks.madeAt", "it decides the capacity of the next block"),
 		skip("raft.readQueue.room", "an array to be used again"),
 		skip("raft.forwardedReads.room", "an array to be used again"),
@@ -217,6 +218,15 @@ func addRing(w *walk, f field) {
 // cacheRules take of what is remembered only what still counts.
 func cacheRules() []rule {
 	return []rule{
+		{
+			field: "raft.RawNode.oldest", how: "while waiting",
+			why: "otherwise it is written before it is read",
+			add: func(w *walk, f field) {
+				if f.owner.FieldByName("waiting").Bool() {
+					f.whole(w, f.value)
+				}
+			},
+		},
 		{
 			field: "raft.entryRuns.runs", how: "one after the other",
 			why: "what is handed out of a list does not depend on where the borders of its runs are; count says how many",
