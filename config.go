@@ -48,10 +48,12 @@ type Config struct {
 	AsyncStorageWrites bool
 
 	// MaxSizePerMsg bounds the encoded size of the entries in one append, to which a single entry of any size is
-	// the exception. Zero: one entry a message. math.MaxUint64: no bound.
+	// the exception. Zero: one entry a message. math.MaxUint64: no bound. An append may hold less than fits: where the
+	// range goes from Storage into memory, and, if Storage is a *MemoryStorage, after some 1000 entries.
 	MaxSizePerMsg uint64
 	// MaxCommittedSizePerReady bounds the encoded size of committed entries handed out and not yet applied, to which
-	// a single entry is the exception. Zero: the same as MaxSizePerMsg.
+	// a single entry is the exception. Zero: the same as MaxSizePerMsg. One Ready may hold less than fits, as an append
+	// may; the next holds more.
 	MaxCommittedSizePerReady uint64
 	// MaxUncommittedEntriesSize bounds the payload of entries that a leader has appended in its term and that are not
 	// committed, or not yet handed out to be applied: above it, proposals are dropped. A single proposal is always

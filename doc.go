@@ -211,6 +211,7 @@ package, or a Storage that broke its contract; its text names the values at faul
 # Determinism
 
 The same Config, the same state of Storage, and the same calls give the same output, bit for bit. Randomness comes from
-Config.Rand, time from Tick, and nothing else enters.
+Config.Rand, time from Tick, and nothing else enters. That is RawNode; how a Node's calls are interleaved, and when it
+takes a Ready, is up to the scheduler and the load.
 */
 package raft

@@ -37,7 +37,8 @@ type Node interface {
 	Ready() <-chan Ready
 	// Advance says that the Ready received last is done: its writes are durable, its membership changes were given to
 	// ApplyConfChange, and its other committed entries are applied, or will be in their order. It does nothing if no
-	// Ready was received since the last Advance, or with asynchronous storage writes.
+	// Ready was received since the last Advance, or with asynchronous storage writes. It may let other goroutines run
+	// first, once, so that proposals of those whom the Ready answers go into the next Ready together.
 	Advance()
 	// ApplyConfChange makes a committed membership change take effect. See RawNode.ApplyConfChange. It may be called
 	// while a Ready is being processed, from any goroutine. After Stop it does nothing and returns an empty ConfState,
