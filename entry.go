@@ -82,12 +82,6 @@ func (s *sizer) fit(e *pb.Entry) {
 	s.common = 3 + varintSize(uint64(e.Type)) + varintSize(e.Term) + index
 }
 
-// entrySize returns the encoded size of one entry.
-func entrySize(e *pb.Entry) encodedSize {
-	var s sizer
-	return s.size(e)
-}
-
 // varintSize returns how many bytes x takes as a varint: one for each seven bits, at least one.
 func varintSize(x uint64) encodedSize { return encodedSize(9*bits.Len64(x|1)+64) / 64 }
 

@@ -183,3 +183,9 @@ func TestCheckContiguous(t *testing.T) {
 		require.ErrorContains(t, err, tc.want)
 	}
 }
+
+// entrySize returns the encoded size of one entry.
+func entrySize(e *pb.Entry) encodedSize {
+	var s sizer
+	return s.size(e)
+}

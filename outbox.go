@@ -4,7 +4,7 @@ import (
 	pb "github.com/seed695671cb/raft/raftpb"
 )
 
-// What goes out: the messages that the next Ready will hand out, and what members that have something to send are owed.
+// What goes out: the messages that the next Ready will hand out, and the ways to put one there.
 
 // outbox holds the messages that the next Ready will hand out.
 type outbox struct {

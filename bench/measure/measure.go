@@ -18,7 +18,7 @@ type Result struct {
 	CPUNs      int64
 	Objects    uint64
 	Bytes      uint64
-	// Live is what a workload that measures memory found to be held, for each operation.
+	// LiveBytes and LiveObjects are what a workload that measures memory found to be held; other workloads leave them zero.
 	LiveBytes   float64 `json:",omitempty"`
 	LiveObjects float64 `json:",omitempty"`
 }

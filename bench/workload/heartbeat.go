@@ -108,33 +108,39 @@ func startHeartbeats(n int) (measure.Job, int, error) {
 }
 
 // startSecondsOfTen has seconds pass with a heartbeat on each tick.
-func startSecondsOfTen(n int) (measure.Job, int, error) { return startSeconds(n, ticksASecond) }
+func startSecondsOfTen(n int) (measure.Job, int, error) {
+	job, err := groupSeconds(secondGroups, n, ticksASecond)
+	return job, n, err
+}
 
 // startSecondsOfOne has seconds pass with one heartbeat each.
-func startSecondsOfOne(n int) (measure.Job, int, error) { return startSeconds(n, 1) }
+func startSecondsOfOne(n int) (measure.Job, int, error) {
+	job, err := groupSeconds(secondGroups, n, 1)
+	return job, n, err
+}
 
-// startSeconds has n seconds of ten ticks pass for many groups of three, whose leaders send so many heartbeats in one.
+// groupSeconds has seconds of ten ticks pass for so many groups of three, whose leaders send so many heartbeats in one.
 // On each tick, one group after the other is ticked and settled.
-func startSeconds(n, beats int) (measure.Job, int, error) {
-	groups, err := restartableGroups(secondGroups)
+func groupSeconds(count, seconds, beats int) (measure.Job, error) {
+	groups, err := restartableGroups(count)
 	if err != nil {
-		return measure.Job{}, 0, err
+		return measure.Job{}, err
 	}
 	if err := restartGroups(groups, ticksASecond/beats); err != nil {
-		return measure.Job{}, 0, err
+		return measure.Job{}, err
 	}
 	answers := 0
-	count := func(m *lib.Message) bool {
+	deliver := func(m *lib.Message) bool {
 		if !lib.IsHeartbeat(m) {
 			answers++
 		}
 		return true
 	}
 	for _, g := range groups {
-		g.deliver = count
+		g.deliver = deliver
 	}
 	run := func() error {
-		for range n * ticksASecond {
+		for range seconds * ticksASecond {
 			if err := tickGroups(groups); err != nil {
 				return err
 			}
@@ -142,12 +148,12 @@ func startSeconds(n, beats int) (measure.Job, int, error) {
 		return nil
 	}
 	check := func() error {
-		if err := checkBeats(answers, 2*secondGroups*beats*n); err != nil {
+		if err := checkBeats(answers, 2*count*beats*seconds); err != nil {
 			return err
 		}
 		return checkLead(groups)
 	}
-	return measure.Job{Run: run, Check: check}, n, nil
+	return measure.Job{Run: run, Check: check}, nil
 }
 
 func tickGroups(groups []*group) error {

@@ -3,7 +3,6 @@ package workload
 import (
 	"fmt"
 
-	"github.com/seed695671cb/raft/bench/lib"
 	"github.com/seed695671cb/raft/bench/measure"
 )
 
@@ -23,37 +22,7 @@ func scale() []Workload {
 
 // startGroupSeconds has n group seconds pass, rounded up to whole seconds of all groups.
 func startGroupSeconds(count, n int) (measure.Job, int, error) {
-	groups, err := restartableGroups(count)
-	if err != nil {
-		return measure.Job{}, 0, err
-	}
-	if err := restartGroups(groups, ticksASecond); err != nil {
-		return measure.Job{}, 0, err
-	}
 	seconds := (n + count - 1) / count
-	beats := 0
-	deliver := func(m *lib.Message) bool {
-		if lib.IsHeartbeat(m) {
-			beats++
-		}
-		return true
-	}
-	for _, g := range groups {
-		g.deliver = deliver
-	}
-	run := func() error {
-		for range seconds * ticksASecond {
-			if err := tickGroups(groups); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	check := func() error {
-		if err := checkBeats(beats, 2*count*seconds); err != nil {
-			return err
-		}
-		return checkLead(groups)
-	}
-	return measure.Job{Run: run, Check: check}, count * seconds, nil
+	job, err := groupSeconds(count, seconds, 1)
+	return job, count * seconds, err
 }
