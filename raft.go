@@ -230,7 +230,7 @@ func (r *raft) stepLeader(m *pb.Message) error {
 	case pb.MsgTransferLeader:
 		r.handleTransferLeader(m.From)
 	case pb.MsgReadIndex:
-		r.readFromLeader(m.From, m.Entries[0].Data)
+		r.handleReadIndex(m)
 	case pb.MsgVoteResp, pb.MsgPreVoteResp:
 		r.learnCommit(m)
 	}
@@ -258,7 +258,7 @@ func (r *raft) stepFollower(m *pb.Message) error {
 	case pb.MsgTimeoutNow:
 		r.handleTimeoutNow(m)
 	case pb.MsgReadIndex:
-		r.forwardForeignRead(m)
+		r.handleReadIndex(m)
 	case pb.MsgReadIndexResp:
 		r.handleReadIndexResponse(m)
 	case pb.MsgVoteResp, pb.MsgPreVoteResp:

@@ -10,11 +10,20 @@ import (
 // Reads that reach a follower: it passes them to the leader under a token (thesis §6.4, last paragraph). All requests
 // made between two Readys travel as one, which the leader hears of after the last of them was made.
 
-// readToken tells a message that carries requests from every other, of this member's earlier lives too.
+// readToken tells a message that carries requests from every other, of this member's earlier lives too: readMark, 6 bytes
+// of the life's random number, and a count in the last 6.
 type readToken [16]byte
 
+// readMark is how tokens begin, and contexts of applications do not, unless by intent.
+const readMark = "read"
+
 // count numbers the messages of one life.
-func (t readToken) count() uint64 { return binary.BigEndian.Uint64(t[8:]) }
+func (t readToken) count() uint64 { return binary.BigEndian.Uint64(t[8:]) & (1<<48 - 1) }
+
+// isReadToken reports whether the data of a request is a token.
+func isReadToken(data []byte) bool {
+	return len(data) == len(readToken{}) && string(data[:len(readMark)]) == readMark
+}
 
 // forwardedRead is a request that was passed to the leader.
 type forwardedRead struct {
@@ -40,8 +49,9 @@ type forwardedReads struct {
 func (f *forwardedReads) nextToken() readToken {
 	f.count++
 	var t readToken
-	binary.BigEndian.PutUint64(t[:8], f.life)
 	binary.BigEndian.PutUint64(t[8:], f.count)
+	binary.BigEndian.PutUint64(t[2:], f.life)
+	copy(t[:], readMark)
 	return t
 }
 
@@ -115,6 +125,22 @@ func (r *raft) forwardRead(context []byte) {
 func (r *raft) readsSent() {
 	if r.reads != nil {
 		r.reads.forwarded.open = false
+	}
+}
+
+// handleReadIndex takes a request that the application, or another member, has passed on.
+//
+// One of this member's own may come back: followers of other implementations pass on what reaches them, whoever leads by
+// then. It is nobody's request any more. Its application was told when the leader changed, or is told when the time is
+// up.
+func (r *raft) handleReadIndex(m *pb.Message) {
+	data := m.Entries[0].Data
+	switch {
+	case m.From == r.id && isReadToken(data):
+	case r.state == StateLeader:
+		r.readFromLeader(m.From, data)
+	default:
+		r.forwardForeignRead(m)
 	}
 }
 

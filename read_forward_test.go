@@ -243,7 +243,7 @@ func TestForwardedReadsOfAnEarlierLife(t *testing.T) {
 	require.NoError(t, c.step(heartbeatFrom(1, 2, 2, 1)))
 	ask(c, "after")
 	second := forwarded(c)
-	require.Equal(t, first.Entries[0].Data[8:], second.Entries[0].Data[8:], "the first message of a life")
+	require.Equal(t, first.Entries[0].Data[10:], second.Entries[0].Data[10:], "the first message of a life")
 	answered, _ := give(c, answerTo(first, 9))
 	require.Empty(t, answered)
 	answered, _ = give(c, answerTo(second, 2))

@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -146,7 +147,7 @@ func (s *script) cmdReportSnapshot(a *scriptArgs) {
 func (s *script) cmdReportsByHand(a *scriptArgs) { s.c.reportsByHand = a.onOff() }
 
 // cmdStep gives a member a message made by hand: step 1 type=MsgAppResp from=2 term=2 index=3 [logterm=] [commit=]
-// [hint=] [vote=] [reject] [context=] [entries=(2/4,2/5)] [snapshot=2/9 voters=(1,2)].
+// [hint=] [vote=] [reject] [context=] [entries=(2/4,2/5)] [data=0xff] [snapshot=2/9 voters=(1,2)].
 func (s *script) cmdStep(a *scriptArgs) {
 	id := a.id()
 	t, given := a.messageType()
@@ -165,6 +166,9 @@ func (s *script) cmdStep(a *scriptArgs) {
 		at := a.parseEntryID(text)
 		m.Entries = append(m.Entries, pb.Entry{Term: at.term, Index: at.index, Data: []byte(text)})
 	}
+	if text := a.value("data", ""); text != "" {
+		m.Entries = append(m.Entries, pb.Entry{Data: a.parseHex(text)})
+	}
 	if text := a.value("snapshot", ""); text != "" {
 		at := a.parseEntryID(text)
 		m.Snapshot = &pb.Snapshot{Metadata: pb.SnapshotMetadata{
@@ -172,6 +176,15 @@ func (s *script) cmdStep(a *scriptArgs) {
 		}}
 	}
 	s.printError(s.c.members[id].rn.Step(m))
+}
+
+// parseHex reads bytes in hexadecimal.
+func (a *scriptArgs) parseHex(text string) []byte {
+	b, err := hex.DecodeString(strings.TrimPrefix(text, "0x"))
+	if err != nil {
+		a.fatalf("%q is not hexadecimal: %v", text, err)
+	}
+	return b
 }
 
 // parseEntryID reads term/index.
