@@ -33,6 +33,7 @@ const (
 	actUnreachable                   // member learns that a is unreachable
 	actReport                        // member learns that its snapshot to a arrived (b 1), or did not
 	actNote                          // the driver does something that matters only to itself
+	actUpgrade                       // member is upgraded: if it runs, it is stopped and started again
 )
 
 // action is one thing that happens.
@@ -83,6 +84,8 @@ func (g *group) possible(m *member, act *action) bool {
 		return m == nil || m.wiped
 	case actStart:
 		return m != nil && !m.up() && !m.wiped
+	case actUpgrade:
+		return m != nil
 	case actWork:
 		return m != nil && m.may(step(act.a))
 	default:
@@ -106,6 +109,8 @@ func (g *group) perform(m *member, act *action) {
 		m.crash(int(act.a))
 	case actStart:
 		g.restart(m, act.a)
+	case actUpgrade:
+		m.upgrade()
 	case actJoin:
 		g.join(act)
 	case actWipe:

@@ -121,6 +121,13 @@ func (d *driver) allServed() bool {
 	return true
 }
 
+// snapshotHas reports whether the snapshot on disk is of the configuration. A new member of another implementation does
+// not take one in that does not name it.
+func (m *member) snapshotHas(cs *pb.ConfState) bool {
+	snap, err := m.disk.Snapshot()
+	return err == nil && membershipDigest(snap.Metadata.ConfState) == membershipDigest(*cs)
+}
+
 // operate does what an application has to do for a leader: leave a joint configuration that is to be left explicitly,
 // and hand over when it has been removed, for a leader that is no member takes no proposals.
 func (d *driver) operate(m *member) {
@@ -128,6 +135,9 @@ func (d *driver) operate(m *member) {
 		return
 	}
 	cs := &m.app.membership
+	if d.g.opt.mixed() && !m.snapshotHas(cs) {
+		d.do(action{kind: actCompact, member: uint8(m.id), a: 10})
+	}
 	if len(cs.VotersOutgoing) > 0 && !cs.AutoLeave {
 		d.do(action{kind: actChange, member: uint8(m.id), a: packChange(pb.ConfChangeTransitionAuto, false, nil)})
 	}
@@ -152,7 +162,7 @@ func (g *group) describe() []string {
 		}
 		lines = append(lines, fmt.Sprintf("member %d: applied %d, log %d to %d, queues %d and %d, reads %d: %s", m.id, m.app.applied,
 			m.seen.told.first+1, m.seen.told.last(), len(m.append.queue), len(m.apply.queue), len(m.seen.reads),
-			strings.ReplaceAll(m.node.Status().String(), "\n", "; ")))
+			strings.ReplaceAll(describeReplica(m.node), "\n", "; ")))
 	}
 	return lines
 }

@@ -4,8 +4,10 @@ import (
 	"errors"
 
 	"github.com/seed695671cb/raft"
+	"github.com/seed695671cb/raft/confchange"
 	"github.com/seed695671cb/raft/internal/choose"
 	pb "github.com/seed695671cb/raft/raftpb"
+	"github.com/seed695671cb/raft/tracker"
 )
 
 // A membership change is packed into a number, so that an action can hold it: the lowest two bits are the transition, the
@@ -55,10 +57,28 @@ func chooseChange(src choose.Source, highest int) uint64 {
 	return packChange(pb.ConfChangeTransition(src.Choose(3)), choose.Chance(src, 500), changes)
 }
 
+// mayPropose reports whether the change is one that an application of the lineage may propose. Elsewhere a change that
+// does not fit the configuration is found out when it is applied, and panics; and a leader that is not the only voter
+// answers reads by itself.
+func (m *member) mayPropose(change pb.ConfChangeI) bool {
+	if m.outdated || m.seen.status.RaftState != raft.StateLeader {
+		return false
+	}
+	now, err := tracker.NewMembership(m.app.membership)
+	if err != nil {
+		return false
+	}
+	next, err := confchange.Apply(now, change.AsV2())
+	return err == nil && len(next.ConfState().Voters) > 1
+}
+
 // proposeChange proposes a membership change through m.
 func (g *group) proposeChange(m *member, packed uint64) {
-	g.stats.Changes++
 	change := unpackChange(packed)
+	if g.opt.mixed() && !m.mayPropose(change) {
+		return
+	}
+	g.stats.Changes++
 	if _, data, err := pb.MarshalConfChange(change); err == nil {
 		g.biggest = max(g.biggest, uint64(len(data)))
 	}

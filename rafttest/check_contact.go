@@ -33,7 +33,7 @@ func (m *member) noteContact(from uint64, msg *pb.Message) {
 func (g *group) checkContact(m *member) {
 	c, st := &m.seen.contact, &m.seen.status
 	patience := uint64(2*m.settings.ElectionTick + 2)
-	if st.RaftState != raft.StateLeader || !m.settings.CheckQuorum || c.now-c.since <= patience {
+	if m.foreign || st.RaftState != raft.StateLeader || !m.settings.CheckQuorum || c.now-c.since <= patience {
 		return
 	}
 	cs := &m.app.membership

@@ -118,6 +118,10 @@ func (g *group) read(m *member, i, register int) {
 // readContext returns the context for a read of client i: often the same as for its last one, if that has no request
 // left, because a context may be used for several requests.
 func (g *group) readContext(m *member, i int, again bool) string {
+	if g.opt.mixed() {
+		// Elsewhere a context that is used twice may answer the wrong one of two requests.
+		return string(binary.LittleEndian.AppendUint64([]byte{byte(i)}, g.event))
+	}
 	short := string(byte(i))
 	number := g.clients[i].number
 	long := string(binary.LittleEndian.AppendUint64([]byte{byte(i)}, number))
@@ -137,6 +141,9 @@ func (g *group) readContext(m *member, i int, again bool) string {
 // takeReads is called with every Ready.
 func (g *group) takeReads(m *member, rd *raft.Ready) {
 	for i := range rd.ReadStates {
+		if m.foreign && !m.asked(string(rd.ReadStates[i].RequestCtx)) {
+			continue // of an earlier life, or answered twice: only this library keeps these back
+		}
 		r := g.answerRead(m, string(rd.ReadStates[i].RequestCtx), true)
 		g.checkRead(m, &r, rd.ReadStates[i].Index)
 		m.readyReads = append(m.readyReads, readyRead{client: r.client, number: r.number, index: rd.ReadStates[i].Index})
@@ -163,6 +170,16 @@ func (m *member) hasRead(client int, number uint64) bool {
 	}
 	for _, r := range m.readyReads {
 		if r.client == client && r.number == number {
+			return true
+		}
+	}
+	return false
+}
+
+// asked reports whether a request with the context is under way.
+func (m *member) asked(context string) bool {
+	for i := range m.seen.reads {
+		if m.seen.reads[i].context == context {
 			return true
 		}
 	}

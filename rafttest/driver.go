@@ -28,7 +28,9 @@ type driver struct {
 	addedAt [maxMembers + 1]uint64
 	// newest numbers the timers of each client.
 	newest [maxClients]uint32
-	served served
+	// upgraded is how many of Options.Upgrades have had their turn.
+	upgraded int
+	served   served
 }
 
 // The notes of actNote.
@@ -77,7 +79,7 @@ func (d *driver) do(act action) bool {
 		return false
 	}
 	if m := d.g.byID[act.member]; m != nil && m.up() {
-		if act.kind == actStart || act.kind == actJoin {
+		if act.kind == actStart || act.kind == actJoin || act.kind == actUpgrade {
 			d.startClock(m)
 		}
 		d.wake(m)
@@ -165,6 +167,10 @@ func (d *driver) packet(slot int) {
 	p := &d.g.network.slots[slot]
 	from, to, snap := p.from, p.msg.To, p.msg.Type == pb.MsgSnap
 	receiver := d.g.byID[to]
+	if snap && d.g.opt.mixed() && receiver.busy() {
+		d.arrive(slot, 1+d.src.Choose(workTime))
+		return
+	}
 	if !d.calm && choose.Chance(d.src, d.faults.Duplicate) {
 		d.do(action{kind: actDuplicate, member: uint8(to), packet: slot})
 	}

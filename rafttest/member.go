@@ -18,7 +18,10 @@ type member struct {
 	disk     Disk
 	app      application
 	// node is nil while the member is down.
-	node *raft.RawNode
+	node Replica
+	// upgrades counts the upgrades of the member; foreign is set if it runs another implementation.
+	upgrades int
+	foreign  bool
 	// life counts the lives of the member.
 	life uint64
 
@@ -82,12 +85,13 @@ func (m *member) start() {
 	m.outdated, m.snapshotBusy, m.supersededBy = false, false, 0
 	m.g.checkDisk(m)
 	m.reopenApplication()
+	m.chooseReplica()
 	cfg := m.settings.config()
 	cfg.ID, cfg.Storage = m.id, diskOf{Disk: m.disk, m: m}
 	cfg.Applied = m.app.applied
 	cfg.Rand = rand.NewPCG(m.g.runSeed^m.id, m.life)
 	cfg.Logger = raft.DiscardLogger{}
-	node, err := raft.NewRawNode(&cfg)
+	node, err := m.g.newReplica(&cfg, m.upgrades)
 	if err != nil {
 		m.g.fail("no panic, no refusal", []uint64{m.id}, "member %d does not start: %v", m.id, err)
 	}

@@ -35,7 +35,7 @@ func (n notation) script() string {
 		return fmt.Sprintf("ready %d", id)
 	case actCrash, actWipe:
 		return fmt.Sprintf("crash %d", id)
-	case actStart:
+	case actStart, actUpgrade:
 		return fmt.Sprintf("restart %d", id)
 	case actJoin:
 		return fmt.Sprintf("add %d", id)
@@ -101,6 +101,8 @@ func (n notation) text() string {
 		return fmt.Sprintf("%d, which was removed, loses its disk", id)
 	case actStart:
 		return fmt.Sprintf("%d starts", id)
+	case actUpgrade:
+		return fmt.Sprintf("%d is upgraded", id)
 	case actJoin:
 		return fmt.Sprintf("%d joins with an empty disk", id)
 	case actCompact:

@@ -115,7 +115,7 @@ func kindOf(act *action) (kind trace.Kind, fault bool) {
 		return trace.KindTick, false
 	case actCrash, actWipe:
 		return trace.KindCrash, true
-	case actStart, actJoin:
+	case actStart, actJoin, actUpgrade:
 		return trace.KindStart, false
 	case actCompact:
 		return trace.KindSnapshot, false

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/seed695671cb/raft"
 	"github.com/seed695671cb/raft/internal/choose"
 	"github.com/seed695671cb/raft/rafttest/trace"
 )
@@ -37,21 +38,41 @@ type Options struct {
 	NewStateMachine func(id uint64) StateMachine
 	// Command returns a command for the state machine, all chance in it drawn from the source. Nil: zeros of some length.
 	Command func(Source) []byte
+
+	// NewReplica returns what member cfg.ID runs in a life that begins; cfg.Storage is its disk. upgrades is how often the
+	// member has been upgraded. Nil: raft.NewRawNode.
+	NewReplica func(cfg *raft.Config, upgrades int) (Replica, error)
+	// Foreign reports whether what a member runs after so many upgrades is another implementation of the etcd raft
+	// lineage. If it is set, nothing is asked of the group that only this library promises; docs/CHECKING.md lists what
+	// that is. Nil: none is.
+	Foreign func(id uint64, upgrades int) bool
+	// Upgrades are IDs of members that are stopped and started again, one after another, spread evenly over the events,
+	// whatever else happens. One that is down at its turn is upgraded when it starts.
+	Upgrades []uint64
 }
+
+// mixed reports whether other implementations may take part.
+func (o *Options) mixed() bool { return o.Foreign != nil }
 
 // check reports what is wrong with the options.
 func (o *Options) check() {
+	refuse := func(format string, args ...any) {
+		panic(violation{trace.Violation{Property: "options", Detail: fmt.Sprintf(format, args...)}})
+	}
 	wrong := func(field string, value, low, high int) {
 		if value < low || value > high {
-			panic(violation{trace.Violation{
-				Property: "options", Detail: fmt.Sprintf("Options.%s is %d: want %d to %d, or 0", field, value, low, high),
-			}})
+			refuse("Options.%s is %d: want %d to %d, or 0", field, value, low, high)
 		}
 	}
 	wrong("Events", o.Events, 1, math.MaxInt32)
 	wrong("StormEvents", o.StormEvents, 1, math.MaxInt32)
 	wrong("Clients", o.Clients, 1, maxClients)
 	wrong("Nodes", o.Nodes, 0, maxFirstMembers)
+	for _, id := range o.Upgrades {
+		if id < 1 || id > maxMembers {
+			refuse("Options.Upgrades names member %d: want 1 to %d", id, maxMembers)
+		}
+	}
 }
 
 // withDefaults fills in what is zero.
@@ -150,6 +171,9 @@ func run(o Options, src choose.Source, rec *recorder) Result {
 	d := &driver{src: src}
 	s := chooseSetup(&o, src)
 	d.faults = chooseFaults(src)
+	if o.mixed() {
+		d.faults.Wipe = 0
+	}
 	if o.Faults != nil {
 		d.faults = o.Faults(d.faults)
 	}
@@ -185,6 +209,9 @@ func chooseSetup(o *Options, src choose.Source) setup {
 	if s.nodes == 0 {
 		s.nodes = drawn
 	}
+	if o.mixed() {
+		s.common.ofLineage()
+	}
 	if s.nodes > 2 && choose.Chance(src, 200) {
 		s.learners = 1
 	}
@@ -199,6 +226,7 @@ func (d *driver) run(events, storm uint64) {
 	for d.g.event < events {
 		until := min(d.g.event+storm, events)
 		for d.g.event < until {
+			d.upgrade(events)
 			t := d.next()
 			d.happen(&t)
 		}

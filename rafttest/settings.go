@@ -89,6 +89,8 @@ type groupSettings struct {
 	// uniform has all members set alike.
 	uniform  bool
 	template memberSettings
+	// lineage says that members may run other implementations.
+	lineage bool
 }
 
 func chooseGroupSettings(src choose.Source) groupSettings {
@@ -101,6 +103,23 @@ func chooseGroupSettings(src choose.Source) groupSettings {
 	return gs
 }
 
+// ofLineage leaves out what only this library has, or promises: leases that hold while clocks run apart, and a limit on
+// pending reads.
+func (gs *groupSettings) ofLineage() {
+	gs.lineage, gs.lease = true, false
+	gs.template = gs.keepToLineage(gs.template)
+}
+
+func (gs *groupSettings) keepToLineage(s memberSettings) memberSettings {
+	if gs.lineage {
+		s.LeaseReads, s.MaxPendingReads = false, 0
+		if s.MaxSizePerMsg == 0 && s.MaxCommittedSize == 0 {
+			s.MaxCommittedSize = 1 // elsewhere nothing would ever be applied
+		}
+	}
+	return s
+}
+
 // choose returns the settings of a member.
 func (gs *groupSettings) choose(src choose.Source) memberSettings {
 	if gs.uniform {
@@ -108,7 +127,7 @@ func (gs *groupSettings) choose(src choose.Source) memberSettings {
 		s.Pace = gs.choosePace(src)
 		return s
 	}
-	return gs.fresh(src)
+	return gs.keepToLineage(gs.fresh(src))
 }
 
 func (gs *groupSettings) fresh(src choose.Source) memberSettings {
