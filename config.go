@@ -101,6 +101,11 @@ type Config struct {
 	// stopping it.
 	StepDownOnRemoval bool
 
+	// TraceLogger is accepted and never called.
+	//
+	// Compat: tracing needs a build of the lineage's own; see StateTraceDeployed.
+	TraceLogger TraceLogger
+
 	// verify has the invariants checked after every call, as the build tag raftinvariants does for all members.
 	verify bool
 }

@@ -45,7 +45,7 @@ type Logger interface {
 type DefaultLogger struct {
 	*log.Logger
 	debug atomic.Bool
-	exit  func(code int) // in place of os.Exit, for tests
+	exit  *func(code int) // in place of os.Exit, for tests; a pointer, since a func would make the type not comparable
 }
 
 // outputDepth is the number of stack frames between the caller of a DefaultLogger's method and log.Logger.Output:
@@ -109,13 +109,13 @@ func (l *DefaultLogger) Errorf(format string, v ...any) {
 // Fatal writes a message and ends the process with status 1. Deferred calls do not run.
 func (l *DefaultLogger) Fatal(v ...any) {
 	l.output("FATAL", fmt.Sprint(v...))
-	exitProcess(l.exit)
+	l.end()
 }
 
 // Fatalf is Fatal with a format.
 func (l *DefaultLogger) Fatalf(format string, v ...any) {
 	l.output("FATAL", fmt.Sprintf(format, v...))
-	exitProcess(l.exit)
+	l.end()
 }
 
 // Panic writes a message and panics with its text.
@@ -135,6 +135,15 @@ func (l *DefaultLogger) Panicf(format string, v ...any) {
 func (l *DefaultLogger) output(level, text string) {
 	// A log that cannot be written has nowhere to say so; the replica goes on without it.
 	_ = l.Output(outputDepth, level+": "+text)
+}
+
+// end ends the process after a fatal message.
+func (l *DefaultLogger) end() {
+	if l.exit != nil {
+		exitProcess(*l.exit)
+		return
+	}
+	exitProcess(nil)
 }
 
 // exitProcess ends the process as a fatal message demands, or calls the test's hook in place of that.

@@ -84,7 +84,8 @@ func TestDefaultLoggerLevelsAndCallers(t *testing.T) {
 		t.Run(c.method, func(t *testing.T) {
 			var out bytes.Buffer
 			exits := 0
-			l := &DefaultLogger{Logger: log.New(&out, "", log.Lshortfile), exit: func(code int) { exits += code }}
+			exit := func(code int) { exits += code }
+			l := &DefaultLogger{Logger: log.New(&out, "", log.Lshortfile), exit: &exit}
 			l.EnableDebug()
 			c.call(l)
 			require.Equal(t, fmt.Sprintf("logger_test.go:%d: %s: %s\n", lineOf(c), c.level, logText), out.String())

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Regenerates raftpb/raft.pb.go and raftpb/message_twin_test.go from raftpb/raft.proto. Needs protoc (Debian:
-# protobuf-compiler); the gogo plugin is the one that go.mod pins.
+# Regenerates what is generated: the files of compat/etcd that point at this library, from the lists of
+# internal/apicheck, and raftpb/raft.pb.go and raftpb/message_twin_test.go from raftpb/raft.proto. The latter needs protoc
+# (Debian: protobuf-compiler); the gogo plugin is the one that go.mod pins.
 #
 #   scripts/generate.sh           rewrite the committed files
 #   scripts/generate.sh --check   fail if a committed file is not what would be written
@@ -9,6 +10,20 @@ cd "$(dirname "$0")/.."
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
+
+if [[ ${1:-} == --check ]]; then
+	go run ./internal/compatgen -out "$tmp/compat"
+	current=true
+	while read -r file; do
+		diff -u "compat/etcd/$file" "$tmp/compat/$file" || current=false
+	done < <(find compat/etcd "$tmp/compat" -name 'generated*.go' | sed -E 's|^.*compat(/etcd)?/||' | LC_ALL=C sort -u)
+	if ! $current; then
+		echo "compat/etcd holds generated files that are not current: run scripts/generate.sh and commit the result" >&2
+		exit 1
+	fi
+else
+	go run ./internal/compatgen
+fi
 
 go build -o "$tmp/bin/" github.com/gogo/protobuf/protoc-gen-gogofast
 gogo=$(go list -m -f '{{.Dir}}' github.com/gogo/protobuf)

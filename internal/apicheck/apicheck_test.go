@@ -38,6 +38,53 @@ func TestExportsMatchLists(t *testing.T) {
 	}
 }
 
+// TestExportsMatchTheListBeyond checks what stands in none of the lists above and is exported by version 3.6.0. It
+// names several packages.
+func TestExportsMatchTheListBeyond(t *testing.T) {
+	l := newLoader(module, filepath.Join("..", ".."))
+	byPackage := map[string][]declaration{}
+	for _, d := range readList(t, "beyond.txt") {
+		name, _, _ := strings.Cut(strings.TrimPrefix(d.line, "pkg "), ",")
+		byPackage[name] = append(byPackage[name], d)
+	}
+	paths := map[string]string{"raft": module, "tracker": module + "/tracker"}
+	for name, want := range byPackage {
+		pkg, err := l.load(paths[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, problem := range compare(want, parsed(t, surface(pkg))) {
+			t.Error("\n" + problem)
+		}
+	}
+}
+
+func TestTopLevelLeavesOutMembers(t *testing.T) {
+	got, err := TopLevel(sampleList)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, d := range got {
+		if d.Package != "sample" {
+			t.Errorf("%+v is in package sample", d)
+		}
+		names = append(names, d.Kind+" "+d.Name+" "+d.Rest)
+	}
+	want := []string{
+		"const Big uint64 = 18446744073709551615", "const High sample.Level = 3", "func Generic [T any](t T) T",
+		"func Make (_ sample.Outer, more ...byte) (*sample.Outer, chan<- int)", "type Alias = sample.Outer",
+		"type Doer interface", "type Inner struct", "type Level uint8", "type Outer struct", "type Sealed interface",
+		"var Names map[string][]uint8",
+	}
+	if strings.Join(names, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(names, "\n"), strings.Join(want, "\n"))
+	}
+	if _, err := TopLevel("pkg sample, konst High = 3"); err == nil {
+		t.Error("a list that makes no sense was read")
+	}
+}
+
 // TestEveryLineCounts doctors each line of a real list in turn and expects the check to notice.
 func TestEveryLineCounts(t *testing.T) {
 	want := readList(t, "raftpb.txt")

@@ -66,6 +66,7 @@ func rootFiles() map[string]rootFile {
 		"describe.go":    {level: levelAnywhere},
 		"logger.go":      {level: levelAnywhere},
 		"slog_logger.go": {level: levelAnywhere},
+		"lineage.go":     {level: levelAnywhere},
 		"doc.go":         {level: levelAnywhere},
 	}
 }
