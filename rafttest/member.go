@@ -212,6 +212,10 @@ func (m *member) compact(lag uint64) bool {
 	if index > lag {
 		first = max(first, index-lag)
 	}
+	if m.foreign {
+		// Elsewhere the library reads what it does not know to be applied yet.
+		first = max(m.seen.durable.first, min(first, m.seen.status.Applied))
+	}
 	if err := m.disk.Compact(index, first, m.app.membership, data); err != nil {
 		m.g.fail("storage", []uint64{m.id}, "member %d: its disk fails to compact: %v", m.id, err)
 	}
