@@ -142,6 +142,8 @@ func (r *raft) leadMembership(prev []tracker.Member) {
 	}
 	r.maybeCommit()
 	r.maybeConfirmRound()
+	// The entry may count as applied already: an application need not wait for its changes before it calls Advance.
+	r.maybeLeaveJoint()
 }
 
 // ensureBirths makes sure that the log holds an entry that every member added again in this term can acknowledge in

@@ -31,6 +31,10 @@ type Node interface {
 	// Step takes in a message from another member, or a response of a local storage thread. It waits for nothing, and
 	// may be called from the goroutine of the Ready loop: a MsgProp is dropped, with an error that says why, where
 	// Propose would wait for a leader. For errors see RawNode.Step.
+	//
+	// Compat: what another member sends in good faith and comes too late to be of use is no error here, as it is in
+	// RawNode: a response of a member that has been removed, a proposal that was passed on and is dropped. Transports
+	// close a connection whose message ends in an error.
 	Step(ctx context.Context, msg pb.Message) error
 	// Ready returns the channel of what is to be done. With synchronous writes each Ready must be followed by Advance
 	// before the next one comes. After Stop nothing comes any more; the channel is not closed.
@@ -328,7 +332,18 @@ func (n *node) ProposeConfChange(ctx context.Context, cc pb.ConfChangeI) error {
 }
 
 func (n *node) Step(ctx context.Context, msg pb.Message) error {
-	return n.doContext(ctx, func(rn *RawNode) error { return rn.Step(msg) })
+	return n.doContext(ctx, func(rn *RawNode) error {
+		err := rn.Step(msg)
+		if err != nil && isTooLate(err) && msg.From != None && msg.From != rn.BasicStatus().ID {
+			return nil
+		}
+		return err
+	})
+}
+
+// isTooLate reports whether the error is of a message that would have been welcome earlier, or elsewhere.
+func isTooLate(err error) bool {
+	return errors.Is(err, ErrStepPeerNotFound) || errors.Is(err, ErrProposalDropped)
 }
 
 func (n *node) Ready() <-chan Ready { return n.ready }
