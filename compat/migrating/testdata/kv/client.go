@@ -4,7 +4,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/rpc"
@@ -37,7 +36,7 @@ func ask(id uint64, method string, args, reply any) error {
 
 // try asks one member after another, until one does it.
 func try(method string, args, reply any) error {
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for i := 0; ; i++ {
 		err := ask(everyone[i%len(everyone)], method, args, reply)
 		if err == nil || time.Now().After(deadline) {
@@ -50,7 +49,7 @@ func try(method string, args, reply any) error {
 // wait returns when the checks hold that are to hold before the next step.
 func wait() error {
 	var last error
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		before, err := statuses()
 		if err != nil {
 			last = err
@@ -86,7 +85,7 @@ func healthy(before, after []Status) error {
 	for i, now := range after {
 		switch {
 		case leader == 0 || now.Lead != leader || now.Term != after[0].Term:
-			return errors.New("there is not one leader that everybody knows")
+			return fmt.Errorf("there is not one leader that everybody knows: %+v", after)
 		case now.Applied < now.Commit && now.Applied <= before[i].Applied:
 			return fmt.Errorf("member %d applies nothing", now.ID)
 		}
@@ -121,7 +120,7 @@ func load() error {
 
 // transfer asks for another leader, if it is id that leads.
 func transfer(id uint64) error {
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		var now Status
 		if err := ask(id, "Status", struct{}{}, &now); err != nil {
 			return err
@@ -137,6 +136,16 @@ func transfer(id uint64) error {
 	return fmt.Errorf("member %d still leads", id)
 }
 
+// get reads everything at a member. Where elections go on, the first answer may be that there is none.
+func get(id uint64) (state map[string]string, err error) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		err = ask(id, "Get", struct{}{}, &state)
+		if err == nil || time.Now().After(deadline) {
+			return state, err
+		}
+	}
+}
+
 // check reads at every member: all that was acknowledged is there, and what the named file holds, if there is a name; and
 // everybody has the same.
 func check(name string) error {
@@ -146,8 +155,8 @@ func check(name string) error {
 	}
 	var first map[string]string
 	for _, id := range everyone {
-		var state map[string]string
-		if err := ask(id, "Get", struct{}{}, &state); err != nil {
+		state, err := get(id)
+		if err != nil {
 			return err
 		}
 		for key, value := range expected {
@@ -227,8 +236,8 @@ func demo() error {
 		return err
 	}
 	for _, id := range everyone {
-		var state map[string]string
-		if err := ask(id, "Get", struct{}{}, &state); err != nil {
+		state, err := get(id)
+		if err != nil {
 			return err
 		}
 		fmt.Println(id, state)

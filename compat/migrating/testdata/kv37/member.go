@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long a put or a read waits before it is to be tried again.
-const patience = time.Second
+const patience = 5 * time.Second
 
 // member is one member, its disk and its state.
 type member struct {
@@ -99,7 +99,7 @@ func (m *member) stop() error {
 // run is the loop of the member.
 func (m *member) run() {
 	defer close(m.done)
-	ticker := time.NewTicker(10 * time.Millisecond)
+	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
 		select {
