@@ -258,11 +258,8 @@ func checkChangesDecode(m *pb.Message) error {
 
 // checkAppendResponse refuses an answer to what this leader cannot have sent.
 func (r *raft) checkAppendResponse(m *pb.Message) error {
-	switch {
-	case m.Reject && m.Index == 0:
+	if m.Reject && m.Index == 0 {
 		return invalid(m, "it rejects index 0, which every log holds")
-	case m.LogTerm > m.Term:
-		return invalid(m, "its hint has term %d, above the message's", m.LogTerm)
 	}
 	if r.state == StateLeader && m.Term == r.term && m.Index > r.log.lastIndex() {
 		return invalid(m, "it answers an append at index %d, the leader's last is %d", m.Index, r.log.lastIndex())
@@ -270,14 +267,17 @@ func (r *raft) checkAppendResponse(m *pb.Message) error {
 	return nil
 }
 
+// checkVoteRequest lets a candidate have entries of its own term, and of later ones: a crash may have kept entries and
+// lost the term that was written with them, and not every implementation takes it up from the log again. Such a candidate
+// asks in a term in which, or after which, a majority has voted: it cannot win, and whoever has no vote to keep may give it one.
 func checkVoteRequest(m *pb.Message) error {
-	switch {
-	case m.LogTerm >= m.Term:
-		return invalid(m, "its last entry has term %d: a candidate has none of its own term", m.LogTerm)
-	case m.Commit > m.Index || m.RejectHint > m.LogTerm:
+	if m.Commit > m.Index || m.RejectHint > m.LogTerm {
 		return invalid(m, "its last committed entry %d/%d is beyond its last %d/%d", m.RejectHint, m.Commit, m.LogTerm, m.Index)
 	}
-	return checkPosition(m, "its last entry", entryID{term: m.LogTerm, index: m.Index})
+	if (m.Index == 0) != (m.LogTerm == 0) {
+		return invalid(m, "its last entry cannot be %s", entryID{term: m.LogTerm, index: m.Index})
+	}
+	return nil
 }
 
 func checkSnapshot(m *pb.Message) error {

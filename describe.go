@@ -5,6 +5,7 @@ package raft
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,6 +37,27 @@ func DescribeSoftState(ss SoftState) string {
 	d.word("State:" + ss.RaftState.String())
 	d.number("Lead", ss.Lead)
 	return d.text()
+}
+
+// DescribeStatus shows a status over a few lines: the member, its configuration, and a line for each member's progress.
+func DescribeStatus(s Status) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%x %s term=%d vote=%x lead=%x commit=%d applied=%d",
+		s.ID, s.RaftState, s.Term, s.Vote, s.Lead, s.Commit, s.Applied)
+	if s.LeadTransferee != None {
+		fmt.Fprintf(&b, " transferee=%x", s.LeadTransferee)
+	}
+	fmt.Fprintf(&b, "\n%s", s.Config)
+	ids := make([]uint64, 0, len(s.Progress))
+	for id := range s.Progress {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		pr := s.Progress[id]
+		fmt.Fprintf(&b, "\n%x: %s", id, pr.String())
+	}
+	return b.String()
 }
 
 // DescribeConfState returns the fields of state that are not empty, on one line, each list in the order it has:

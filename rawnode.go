@@ -345,16 +345,21 @@ const (
 	ProgressTypeLearner
 )
 
-// WithProgress calls visitor with the progress of each member, in order of ID, on a leader; otherwise not at all. The
-// progress is a copy, without Inflights. Nothing is allocated.
+// WithProgress calls visitor with the progress of each member, in order of ID. The progress is a copy, without
+// Inflights; only a leader knows any, elsewhere it is that of a leader which has just been elected. Nothing is allocated.
 func (rn *RawNode) WithProgress(visitor func(id uint64, typ ProgressType, pr tracker.Progress)) {
-	l := rn.raft.leading
-	if l == nil {
-		return
-	}
-	for i, member := range l.members {
-		pr := l.progress[i]
-		pr.Inflights = nil
+	r := &rn.raft
+	for i, member := range r.membership.Members {
+		var pr tracker.Progress
+		switch next := r.log.lastIndex() + 1; {
+		case r.leading != nil:
+			pr = r.leading.progress[i]
+			pr.Inflights = nil
+		case member.ID == r.id:
+			pr = tracker.NewSelfProgress(next-1, next, nil)
+		default:
+			pr = tracker.NewProgress(next, 0, !member.Role.IsVoter(), nil)
+		}
 		typ := ProgressTypePeer
 		if pr.IsLearner {
 			typ = ProgressTypeLearner

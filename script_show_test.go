@@ -46,7 +46,7 @@ func (s *script) cmdDescribe(a *scriptArgs) {
 	m := s.member(a)
 	switch form := a.word("text, json or progress"); form {
 	case "text":
-		s.printf("%s", m.rn.Status())
+		s.printf("%s", DescribeStatus(m.rn.Status()))
 	case "json":
 		text, err := json.Marshal(m.rn.Status())
 		s.printError(err)

@@ -3,8 +3,6 @@ package raft
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 
 	pb "github.com/seed695671cb/raft/raftpb"
 	"github.com/seed695671cb/raft/tracker"
@@ -104,23 +102,11 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	return json.Marshal(j)
 }
 
-// String shows the status over a few lines: the member, its configuration, and a line for each member's progress.
+// String returns the status as MarshalJSON encodes it. DescribeStatus is easier to read.
 func (s Status) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%x %s term=%d vote=%x lead=%x commit=%d applied=%d",
-		s.ID, s.RaftState, s.Term, s.Vote, s.Lead, s.Commit, s.Applied)
-	if s.LeadTransferee != None {
-		fmt.Fprintf(&b, " transferee=%x", s.LeadTransferee)
+	text, err := s.MarshalJSON()
+	if err != nil {
+		return err.Error() // never: there is nothing in it that JSON has not got
 	}
-	fmt.Fprintf(&b, "\n%s", s.Config)
-	ids := make([]uint64, 0, len(s.Progress))
-	for id := range s.Progress {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
-		pr := s.Progress[id]
-		fmt.Fprintf(&b, "\n%x: %s", id, pr.String())
-	}
-	return b.String()
+	return string(text)
 }

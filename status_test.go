@@ -2,6 +2,7 @@ package raft
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,9 +38,13 @@ func TestStatusOfAFollower(t *testing.T) {
 	s := c.members[2].rn.Status()
 	require.Nil(t, s.Progress)
 	require.Equal(t, SoftState{Lead: 1, RaftState: StateFollower}, s.SoftState)
-	called := false
-	c.members[2].rn.WithProgress(func(uint64, ProgressType, tracker.Progress) { called = true })
-	require.False(t, called)
+	// Programs look for members and learners there too: it knows who they are, and nothing else of the others.
+	var seen []string
+	c.members[2].rn.WithProgress(func(id uint64, typ ProgressType, pr tracker.Progress) {
+		require.NoError(t, pr.Check())
+		seen = append(seen, fmt.Sprintf("%d: %d match=%d next=%d", id, typ, pr.Match, pr.Next))
+	})
+	require.Equal(t, []string{"1: 0 match=0 next=3", "2: 0 match=2 next=3", "3: 0 match=0 next=3"}, seen)
 }
 
 // What Status returns belongs to the caller.
@@ -67,7 +72,7 @@ func TestStatusShowsATransfer(t *testing.T) {
 	c.stabilize()
 	c.members[1].rn.TransferLeader(2)
 	require.Equal(t, uint64(2), c.members[1].rn.BasicStatus().LeadTransferee)
-	require.Contains(t, c.members[1].rn.Status().String(), "transferee=2")
+	require.Contains(t, DescribeStatus(c.members[1].rn.Status()), "transferee=2")
 	require.Zero(t, c.members[2].rn.BasicStatus().LeadTransferee)
 }
 
@@ -96,7 +101,10 @@ func TestStatusText(t *testing.T) {
 	require.Equal(t, `1 StateLeader term=2 vote=1 lead=1 commit=2 applied=2
 voters=(1 2)
 1: StateReplicate match=2 next=3
-2: StateReplicate match=2 next=3`, c.members[1].rn.Status().String())
+2: StateReplicate match=2 next=3`, DescribeStatus(c.members[1].rn.Status()))
+	text, err := json.Marshal(c.members[1].rn.Status())
+	require.NoError(t, err)
+	require.Equal(t, string(text), c.members[1].rn.Status().String(), "programs read it as JSON")
 }
 
 func TestStatusJSON(t *testing.T) {

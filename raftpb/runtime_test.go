@@ -54,14 +54,14 @@ func TestString(t *testing.T) {
 		want  string
 	}{
 		{&Entry{Type: EntryConfChange, Term: 1, Index: 2, Data: []byte("x")},
-			`Type:EntryConfChange Term:1 Index:2 Data:"x" `},
+			`Term:1 Index:2 Type:EntryConfChange Data:"x" `},
 		{&SnapshotMetadata{Index: 3, Term: 1}, `conf_state:<auto_leave:false > index:3 term:1 `},
 		{&Snapshot{Data: []byte("x")}, `data:"x" metadata:<conf_state:<auto_leave:false > index:0 term:0 > `},
 		{&Message{Type: MsgVote, To: 1, From: 2, Term: 3}, `type:MsgVote to:1 from:2 term:3 logTerm:0 index:0 ` +
 			`commit:0 vote:0 reject:false rejectHint:0 `},
 		{&HardState{Term: 1, Vote: 2, Commit: 3}, `term:1 vote:2 commit:3 `},
 		{&ConfState{Voters: []uint64{1, 2}, Learners: []uint64{3}}, `voters:1 voters:2 learners:3 auto_leave:false `},
-		{&ConfChange{ID: 1, Type: ConfChangeUpdateNode, NodeID: 2}, `id:1 type:ConfChangeUpdateNode node_id:2 `},
+		{&ConfChange{ID: 1, Type: ConfChangeUpdateNode, NodeID: 2}, `type:ConfChangeUpdateNode node_id:2 id:1 `},
 		{&ConfChangeSingle{Type: ConfChangeRemoveNode, NodeID: 2}, `type:ConfChangeRemoveNode node_id:2 `},
 		{&ConfChangeV2{Transition: ConfChangeTransitionJointExplicit},
 			`transition:ConfChangeTransitionJointExplicit `},

@@ -38,7 +38,7 @@ func describeReplica(r Replica) string {
 	if d, ok := r.(interface{ Describe() string }); ok {
 		return d.Describe()
 	}
-	return r.Status().String()
+	return raft.DescribeStatus(r.Status())
 }
 
 // newReplica returns what a member runs.

@@ -75,6 +75,8 @@ func compare(t *tree, dir string) (result, error) {
 		inDepth = without(inDepth, line)
 	}
 	problems = append(problems, inDepth...)
+	problems = append(problems, reordered("this library", theirs, library)...)
+	problems = append(problems, reordered("compat/etcd", theirs, compat)...)
 	problems = append(problems, misdirected(compat, library)...)
 	return result{names: len(exported(theirs)), problems: problems}, nil
 }

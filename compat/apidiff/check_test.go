@@ -52,6 +52,11 @@ func libraryFlaws() []flaw {
 			"this library: Entry.Term: removed",
 		},
 		{
+			"order of fields", "ready.go", "Lead uint64\n\t// RaftState is this member's role.\n\tRaftState StateType",
+			"RaftState StateType\n\tLead uint64", "",
+			"this library: the fields of SoftState are in the order RaftState, Lead, the lineage's is Lead, RaftState",
+		},
+		{
 			"missing method", "rawnode.go", ") TickQuiesced()", ") TickQuietly()", "",
 			"this library: (*RawNode).TickQuiesced: removed",
 		},

@@ -146,7 +146,7 @@ func (m *member) status() wire.Status {
 
 // describe says it to people, with what a leader knows of the others.
 func (m *member) describe() string {
-	return libraryName + " " + strings.ReplaceAll(m.node.Status().String(), "\n", "; ")
+	return libraryName + " " + m.node.Status().String()
 }
 
 // stack returns the names of the functions in which a panic began.
