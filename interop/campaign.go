@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -13,7 +14,6 @@ import (
 	"time"
 
 	"github.com/seed695671cb/raft/interop/cluster"
-	pb "github.com/seed695671cb/raft/raftpb"
 	"github.com/seed695671cb/raft/rafttest"
 	"github.com/seed695671cb/raft/rafttest/trace"
 )
@@ -54,15 +54,17 @@ func (c *campaign) explore(mix cluster.Mix) error {
 	fmt.Printf("%-24s %d seeds, %d events, %.0f s: %d messages, %d elections, %d crashes, %d snapshots, %d changes, %d transfers, "+
 		"%d writes, %d reads, %d recoveries; hash %016x\n", mix.Name, c.seeds, p.events.Load(), time.Since(started).Seconds(),
 		s.Messages, s.Elections, s.Crashes, s.Snapshots, s.Changes, s.Transfers, s.Writes, s.Reads, s.Recoveries, p.hash)
-	fmt.Printf("    to ours:   %s\n    to others: %s\n", crossed(p.traffic.ToOurs), crossed(p.traffic.ToOthers))
+	t := &p.traffic
+	fmt.Printf("    to ours:   %s\n    to others: %s\n", listed(t.ToOurs), listed(t.ToOthers))
+	fmt.Printf("    changes under leaders of ours: %s; of others: %s\n", listed(t.OursChanged), listed(t.OthersChanged))
 	return nil
 }
 
-// crossed lists the messages of each type, by the numbers of the types.
-func crossed(counts map[pb.MessageType]int) string {
+// listed lists counts, in the order of what they are of.
+func listed[K cmp.Ordered](counts map[K]int) string {
 	var parts []string
-	for _, t := range slices.Sorted(maps.Keys(counts)) {
-		parts = append(parts, fmt.Sprintf("%s %d", strings.TrimPrefix(t.String(), "Msg"), counts[t]))
+	for _, k := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%s %d", strings.TrimPrefix(fmt.Sprint(k), "Msg"), counts[k]))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -55,7 +56,7 @@ func run(c *campaign, names string, list bool) error {
 	c.pool = cluster.NewPool(workers)
 	for _, m := range mixes {
 		if err := c.explore(m); err != nil {
-			return err
+			return errors.Join(err, c.pool.Close())
 		}
 	}
 	return c.pool.Close()

@@ -76,7 +76,7 @@ func (g *group) do(act action) bool {
 // possible reports whether the action can happen now.
 func (g *group) possible(m *member, act *action) bool {
 	switch act.kind {
-	case actDeliver, actLose, actDuplicate, actNote:
+	case actDeliver, actLose, actDuplicate, actNote, actUpgrade:
 		return true
 	case actGiveUp:
 		return g.clients[act.a].busy
@@ -84,8 +84,6 @@ func (g *group) possible(m *member, act *action) bool {
 		return m == nil || m.wiped
 	case actStart:
 		return m != nil && !m.up() && !m.wiped
-	case actUpgrade:
-		return m != nil
 	case actWork:
 		return m != nil && m.may(step(act.a))
 	default:
@@ -110,7 +108,7 @@ func (g *group) perform(m *member, act *action) {
 	case actStart:
 		g.restart(m, act.a)
 	case actUpgrade:
-		m.upgrade()
+		g.upgrade(act.member, m)
 	case actJoin:
 		g.join(act)
 	case actWipe:
@@ -194,7 +192,7 @@ func (g *group) tick(m *member, n uint64) {
 
 // finish does what is left of a Ready, or, with asynchronous writes, all that the threads have to do.
 func (m *member) finish() {
-	if !m.settings.Async && m.hasReady {
+	if !m.async && m.hasReady {
 		m.take()
 	}
 	for s := stepTake + 1; s < stepCount; s++ {

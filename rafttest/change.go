@@ -44,11 +44,16 @@ func unpackChange(packed uint64) pb.ConfChangeI {
 	return pb.ConfChangeV2{Transition: pb.ConfChangeTransition(packed & 3), Changes: changes}
 }
 
-// chooseChange draws a change of up to three members with IDs up to highest.
-func chooseChange(src choose.Source, highest int) uint64 {
-	types := []pb.ConfChangeType{
+// changeTypes are the types of changes, those that are to be more frequent more than once.
+func changeTypes() []pb.ConfChangeType {
+	return []pb.ConfChangeType{
 		pb.ConfChangeAddNode, pb.ConfChangeAddNode, pb.ConfChangeRemoveNode, pb.ConfChangeAddLearnerNode,
 	}
+}
+
+// chooseChange draws a change of up to three members with IDs up to highest.
+func chooseChange(src choose.Source, highest int) uint64 {
+	types := changeTypes()
 	var changes []pb.ConfChangeSingle
 	for n := src.Choose(4); n > 0; n-- {
 		id := uint64(choose.Between(src, 1, highest))
@@ -70,6 +75,24 @@ func (m *member) mayPropose(change pb.ConfChangeI) bool {
 	}
 	next, err := confchange.Apply(now, change.AsV2())
 	return err == nil && len(next.ConfState().Voters) > 1
+}
+
+// chooseFittingChange draws a change that m may propose, as far as a few attempts find one. Half of them are of a single
+// member and made at once.
+func (m *member) chooseFittingChange(src choose.Source) (packed uint64) {
+	highest := m.g.highestID()
+	for range 8 {
+		packed = chooseChange(src, highest)
+		if choose.Chance(src, 500) {
+			packed = packChange(pb.ConfChangeTransitionAuto, choose.Chance(src, 500), []pb.ConfChangeSingle{{
+				Type: choose.Pick(src, changeTypes()), NodeID: uint64(choose.Between(src, 1, highest)),
+			}})
+		}
+		if m.mayPropose(unpackChange(packed)) {
+			break
+		}
+	}
+	return packed
 }
 
 // proposeChange proposes a membership change through m.

@@ -55,7 +55,7 @@ func (g *group) checkAppendSize(m *member, msg *pb.Message) {
 // committed nor handed out to be applied, stays below the limit, or below a single proposal.
 func (g *group) checkUncommitted(m *member, rd *raft.Ready) {
 	s := &m.seen
-	if s.ledSince == 0 {
+	if s.ledSince == 0 || m.foreign {
 		s.uncommitted = 0
 		return
 	}
@@ -79,7 +79,7 @@ func payloadOf(ents []pb.Entry, term uint64) (size uint64) {
 
 // checkPendingReads is called when a Ready has been taken: all answers that there are have been given.
 func (g *group) checkPendingReads(m *member) {
-	if limit := m.settings.MaxPendingReads; limit > 0 && len(m.seen.reads) > limit {
+	if limit := m.settings.MaxPendingReads; limit > 0 && !m.foreign && len(m.seen.reads) > limit {
 		g.fail("bounded memory", []uint64{m.id}, "member %d has %d reads pending, the limit is %d", m.id, len(m.seen.reads), limit)
 	}
 }

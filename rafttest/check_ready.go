@@ -95,7 +95,7 @@ func (g *group) checkReadyCommitted(m *member, rd *raft.Ready) {
 	if s.handed > s.status.Commit {
 		g.failReady(m, rd, "entry %d is to be applied, %d is committed", s.handed, s.status.Commit)
 	}
-	if m.settings.Async && len(rd.CommittedEntries) > 0 && !s.durable.holds(idOf(&rd.CommittedEntries[len(rd.CommittedEntries)-1])) {
+	if m.async && len(rd.CommittedEntries) > 0 && !s.durable.holds(idOf(&rd.CommittedEntries[len(rd.CommittedEntries)-1])) {
 		g.failReady(m, rd, "entry %d is to be applied, it is not durable", s.handed)
 	}
 	limit := m.settings.MaxCommittedSize

@@ -167,7 +167,7 @@ func (d *driver) packet(slot int) {
 	p := &d.g.network.slots[slot]
 	from, to, snap := p.from, p.msg.To, p.msg.Type == pb.MsgSnap
 	receiver := d.g.byID[to]
-	if snap && d.g.opt.mixed() && receiver.busy() {
+	if snap && receiver.busy() {
 		d.arrive(slot, 1+d.src.Choose(workTime))
 		return
 	}
@@ -239,7 +239,7 @@ func (d *driver) wake(m *member) {
 	if !waiting[workReady] && (m.ready.taken || m.may(stepTake)) {
 		d.plan(m, workReady)
 	}
-	if !m.settings.Async {
+	if !m.async {
 		return
 	}
 	if !waiting[workDisk] && len(m.append.queue) > 0 {
@@ -282,7 +282,7 @@ func (d *driver) work(t *timer) {
 	if d.trigger(m) {
 		return
 	}
-	if d.armed[m.id] == 0 && d.src.Choose(4) < 2 && (t.aux == workDisk || t.aux == workReady && (m.ready.taken || !m.settings.Async)) {
+	if d.armed[m.id] == 0 && d.src.Choose(4) < 2 && (t.aux == workDisk || t.aux == workReady && (m.ready.taken || !m.async)) {
 		d.do(action{kind: actFinish, member: uint8(m.id)})
 		return
 	}

@@ -88,7 +88,7 @@ func (d *driver) fault() {
 	case 4:
 		d.wipe()
 	case 5:
-		d.do(action{kind: actChange, member: uint8(d.likelyLeader(m).id), a: chooseChange(d.src, d.g.highestID())})
+		d.change(d.likelyLeader(m))
 	case 6:
 		d.transfer(m)
 	case 7:
@@ -98,6 +98,15 @@ func (d *driver) fault() {
 	case 9:
 		d.slowDown(m)
 	}
+}
+
+// change has a membership change proposed. In a mixed group it is one that fits.
+func (d *driver) change(m *member) {
+	if d.g.opt.mixed() {
+		d.do(action{kind: actChange, member: uint8(m.id), a: m.chooseFittingChange(d.src)})
+		return
+	}
+	d.do(action{kind: actChange, member: uint8(m.id), a: chooseChange(d.src, d.g.highestID())})
 }
 
 // slowDown makes one kind of a member's work slow for a while.

@@ -25,6 +25,8 @@ type group struct {
 	byID    [maxMembers + 1]*member
 	network network
 	clients [maxClients]client
+	// upgrades counts the upgrades of each member, of those to come too.
+	upgrades [maxMembers + 1]int
 	// history is what clients have seen of their commands and reads.
 	history []linear.Operation
 	// online looks at the operations as they end.

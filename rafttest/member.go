@@ -19,9 +19,8 @@ type member struct {
 	app      application
 	// node is nil while the member is down.
 	node Replica
-	// upgrades counts the upgrades of the member; foreign is set if it runs another implementation.
-	upgrades int
-	foreign  bool
+	// foreign is set if it runs another implementation; async if it writes asynchronously.
+	foreign, async bool
 	// life counts the lives of the member.
 	life uint64
 
@@ -91,7 +90,8 @@ func (m *member) start() {
 	cfg.Applied = m.app.applied
 	cfg.Rand = rand.NewPCG(m.g.runSeed^m.id, m.life)
 	cfg.Logger = raft.DiscardLogger{}
-	node, err := m.g.newReplica(&cfg, m.upgrades)
+	cfg.AsyncStorageWrites = m.async
+	node, err := m.g.newReplica(&cfg)
 	if err != nil {
 		m.g.fail("no panic, no refusal", []uint64{m.id}, "member %d does not start: %v", m.id, err)
 	}

@@ -29,7 +29,7 @@ func (n notation) script() string {
 	case actWork:
 		return n.workScript(step(a))
 	case actFinish:
-		if n.m.settings.Async {
+		if n.m.async {
 			return fmt.Sprintf("append-thread %d\napply-thread %d", id, id)
 		}
 		return fmt.Sprintf("ready %d", id)
@@ -51,7 +51,7 @@ func (n notation) workScript(s step) string {
 	case stepAdvance:
 		return fmt.Sprintf("ready %d", n.act.member)
 	case stepTake:
-		if n.m.settings.Async {
+		if n.m.async {
 			return fmt.Sprintf("ready %d", n.act.member)
 		}
 	case stepThreadRespond:

@@ -42,9 +42,9 @@ func describeReplica(r Replica) string {
 }
 
 // newReplica returns what a member runs.
-func (g *group) newReplica(cfg *raft.Config, upgrades int) (Replica, error) {
+func (g *group) newReplica(cfg *raft.Config) (Replica, error) {
 	if g.opt.NewReplica != nil {
-		return g.opt.NewReplica(cfg, upgrades)
+		return g.opt.NewReplica(cfg, g.upgrades[cfg.ID])
 	}
 	return raft.NewRawNode(cfg)
 }
@@ -52,24 +52,25 @@ func (g *group) newReplica(cfg *raft.Config, upgrades int) (Replica, error) {
 // chooseReplica notes what the member runs in the life that begins. With asynchronous writes others of the lineage tell of
 // terms that are not durable yet: they are run with synchronous ones.
 func (m *member) chooseReplica() {
-	m.foreign = m.g.opt.mixed() && m.g.opt.Foreign(m.id, m.upgrades)
-	m.settings.Async = m.settings.Async && !m.foreign
+	m.foreign = m.g.opt.mixed() && m.g.opt.Foreign(m.id, m.g.upgrades[m.id])
+	m.async = m.settings.Async && !m.foreign
 }
 
-// upgrade has the member run what comes next: it is stopped, and started again. Nothing that it was writing is lost.
-func (m *member) upgrade() {
-	m.upgrades++
-	if m.up() {
+// upgrade has a member run what comes next: if it runs, it is stopped, and started again. Nothing that it was writing is
+// lost. One that does not exist yet begins with what comes next.
+func (g *group) upgrade(id uint8, m *member) {
+	g.upgrades[id]++
+	if m != nil && m.up() {
 		m.crash(m.unsyncedSteps())
 		m.start()
 	}
 }
 
-// busy reports whether the member is at work on what its library has handed out. A member of the lineage is not sent a
-// snapshot meanwhile: elsewhere one that arrives between a membership change being handed out and being applied puts
-// the change on top of a configuration that holds it already.
+// busy reports whether a foreign member is at work on what its library has handed out. It is not sent a snapshot
+// meanwhile: one that arrives between a membership change being handed out and being applied would put the change on top
+// of a configuration that holds it already.
 func (m *member) busy() bool {
-	return m != nil && m.up() && (m.ready.taken || m.hasReady || len(m.append.queue)+len(m.apply.queue) > 0)
+	return m != nil && m.foreign && m.up() && (m.ready.taken || m.hasReady)
 }
 
 // upgrade gives the next member its turn, if the time has come.

@@ -51,7 +51,6 @@ func TestForeignMembers(t *testing.T) {
 			NewReplica: func(cfg *raft.Config, _ int) (Replica, error) {
 				require.False(t, cfg.AsyncStorageWrites && cfg.ID%2 == 0)
 				require.Equal(t, raft.ReadOnlySafe, cfg.ReadOnlyOption)
-				require.Zero(t, cfg.MaxPendingReads)
 				return raft.NewRawNode(cfg)
 			},
 		})

@@ -47,7 +47,7 @@ type Options struct {
 	// that is. Nil: none is.
 	Foreign func(id uint64, upgrades int) bool
 	// Upgrades are IDs of members that are stopped and started again, one after another, spread evenly over the events,
-	// whatever else happens. One that is down at its turn is upgraded when it starts.
+	// whatever else happens. One that is down at its turn is upgraded when it starts, one that is added later has been.
 	Upgrades []uint64
 }
 
@@ -234,7 +234,7 @@ func (d *driver) run(events, storm uint64) {
 	}
 }
 
-// highestID is the highest ID that a membership change may name: two beyond the first members.
+// highestID is the highest ID that a membership change may name: two beyond the members that there ever were.
 func (g *group) highestID() int { return min(len(g.members)+2, maxMembers) }
 
 // Add adds up the counts of several runs.

@@ -103,8 +103,7 @@ func chooseGroupSettings(src choose.Source) groupSettings {
 	return gs
 }
 
-// ofLineage leaves out what only this library has, or promises: leases that hold while clocks run apart, and a limit on
-// pending reads.
+// ofLineage leaves out what only this library promises: leases that hold while clocks run apart.
 func (gs *groupSettings) ofLineage() {
 	gs.lineage, gs.lease = true, false
 	gs.template = gs.keepToLineage(gs.template)
@@ -112,7 +111,7 @@ func (gs *groupSettings) ofLineage() {
 
 func (gs *groupSettings) keepToLineage(s memberSettings) memberSettings {
 	if gs.lineage {
-		s.LeaseReads, s.MaxPendingReads = false, 0
+		s.LeaseReads = false
 		if s.MaxSizePerMsg == 0 && s.MaxCommittedSize == 0 {
 			s.MaxCommittedSize = 1 // elsewhere nothing would ever be applied
 		}

@@ -74,7 +74,7 @@ func (m *member) may(s step) bool {
 		return false
 	}
 	w, a := &m.ready, &m.append
-	async := m.settings.Async
+	async := m.async
 	switch s {
 	case stepTake:
 		return m.hasReady
@@ -161,7 +161,7 @@ func (m *member) take() {
 	m.hasReady = false
 	m.g.checkReady(m, &rd)
 	m.g.takeReads(m, &rd)
-	if m.settings.Async {
+	if m.async {
 		m.g.send(m, rd.Messages)
 		return
 	}

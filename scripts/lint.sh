@@ -21,6 +21,13 @@ while read -r dir; do
 	) </dev/null
 done < <(scripts/modules.sh)
 
+for dir in bench interop; do
+	for peer in etcd36 etcd37; do
+		echo "-- $dir: go vet of what is built for $peer"
+		(cd "$dir" && GOWORK=off go vet -mod=readonly -modfile="peers/$peer.mod" -tags "$peer" ./$([[ $dir == bench ]] && echo cmd/)worker)
+	done
+done
+
 echo "-- 32 bits: the root module builds"
 GOARCH=386 go build ./...
 

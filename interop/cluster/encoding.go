@@ -39,13 +39,8 @@ func encodeChange(e *wire.Encoder, cc pb.ConfChangeI) {
 	e.Bytes(encode(&v2))
 }
 
-// decodeReady takes a Ready from an answer.
-func decodeReady(d *wire.Decoder) (rd raft.Ready, err error) {
-	var r wire.Ready
-	r.Decode(d)
-	if err := d.Err(); err != nil {
-		return rd, err
-	}
+// decodeReady returns a Ready that came in an answer.
+func decodeReady(r *wire.Ready) (rd raft.Ready, err error) {
 	if r.HasSoft {
 		rd.SoftState = &raft.SoftState{Lead: r.Lead, RaftState: raft.StateType(r.Role)}
 	}
@@ -74,8 +69,7 @@ func decodeReady(d *wire.Decoder) (rd raft.Ready, err error) {
 	for _, read := range r.Lost {
 		rd.LostReads = append(rd.LostReads, raft.LostRead{RequestCtx: read.Context})
 	}
-	// Elsewhere a snapshot alone does not ask for a sync; an application syncs it all the same.
-	rd.MustSync = r.MustSync || r.Snapshot != nil
+	rd.MustSync = r.MustSync
 	return rd, nil
 }
 

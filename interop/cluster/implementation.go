@@ -35,7 +35,7 @@ func Build(module, dir string) (Workers, error) {
 	for _, im := range []Implementation{Ours, Etcd36, Etcd37} {
 		args := []string{"build", "-o", filepath.Join(dir, im.ID)}
 		if im.tags != "" {
-			args = append(args, "-mod=mod", "-modfile="+filepath.Join("peers", im.tags+".mod"), "-tags", im.tags)
+			args = append(args, "-mod=readonly", "-modfile="+filepath.Join("peers", im.tags+".mod"), "-tags", im.tags)
 		}
 		build := exec.Command("go", append(args, "./worker")...)
 		build.Dir = module

@@ -69,12 +69,14 @@ func (m *Mix) runs(seed, id uint64, upgrades int) Implementation {
 	return m.First[(id+seed)%uint64(len(m.First))]
 }
 
-// upgrades lists the members in the order of their upgrades. Where there are five, there may be nine before long.
+// maxMembers is the highest ID that a member may come to have.
+const maxMembers = 9
+
+// upgrades lists the members in the order of their upgrades: in each roll all that there are, and all that there may be.
 func (m *Mix) upgrades(seed uint64) (order []uint64) {
-	n := uint64(len(m.First)) + 2 // two may be added
 	for range m.Rolls {
-		for i := range n {
-			order = append(order, 1+(i+seed)%n)
+		for i := range uint64(maxMembers) {
+			order = append(order, 1+(i+seed)%maxMembers)
 		}
 	}
 	return order

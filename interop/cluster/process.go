@@ -2,10 +2,12 @@ package cluster
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
 	"sync"
+	"time"
 
 	"github.com/seed695671cb/raft/interop/wire"
 )
@@ -17,6 +19,8 @@ type process struct {
 	stdin  io.Closer
 	stderr bytes.Buffer
 	conn   *wire.Conn
+	// gone is set when the process does not answer any more, and has been ended.
+	gone bool
 }
 
 func startProcess(path string, im Implementation) (*process, error) {
@@ -39,10 +43,25 @@ func startProcess(path string, im Implementation) (*process, error) {
 
 // stop ends the process.
 func (p *process) stop() error {
-	if err := p.stdin.Close(); err != nil {
-		return err
+	return errors.Join(p.stdin.Close(), p.cmd.Wait())
+}
+
+// end ends a process that does not answer, and returns what it said last.
+func (p *process) end() string {
+	if !p.gone {
+		p.gone = true
+		_ = p.cmd.Process.Kill()
+		_ = p.stop()
 	}
-	return p.cmd.Wait()
+	return p.stderr.String()
+}
+
+// maxAnswerTime is how long a process may take for an answer, which is a matter of microseconds.
+const maxAnswerTime = time.Minute
+
+// watch ends the process unless the function that it returns is called in time.
+func (p *process) watch() (stop func() bool) {
+	return time.AfterFunc(maxAnswerTime, func() { _ = p.cmd.Process.Kill() }).Stop
 }
 
 // Pool keeps processes for the members of the runs to come. It may be used from several goroutines.
@@ -77,13 +96,14 @@ func (p *Pool) put(pr *process) {
 func (p *Pool) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	var failed error
 	for _, list := range p.idle {
 		for _, pr := range list {
 			if err := pr.stop(); err != nil {
-				return fmt.Errorf("a member of %s did not end well: %w\n%s", pr.im.Title, err, pr.stderr.Bytes())
+				failed = errors.Join(failed, fmt.Errorf("a member of %s did not end well: %w\n%s", pr.im.Title, err, pr.stderr.String()))
 			}
 		}
 	}
 	clear(p.idle)
-	return nil
+	return failed
 }

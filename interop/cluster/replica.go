@@ -16,6 +16,8 @@ type replica struct {
 	disk    raft.Storage
 	group   *group
 	status  raft.BasicStatus
+	// members is the configuration that was applied last.
+	members pb.ConfState
 }
 
 // send sends a request.
@@ -34,6 +36,8 @@ func (r *replica) send(op wire.Op, fill func(*wire.Encoder)) {
 
 // call sends a request and waits for the answer.
 func (r *replica) call(op wire.Op, fill func(*wire.Encoder)) (*wire.Decoder, error) {
+	stop := r.process.watch()
+	defer stop()
 	r.send(op, fill)
 	d, err := r.process.conn.Receive()
 	if err != nil {
@@ -45,6 +49,8 @@ func (r *replica) call(op wire.Op, fill func(*wire.Encoder)) (*wire.Decoder, err
 	case wire.OutcomeDone:
 	case wire.OutcomePanic:
 		panic(fmt.Sprintf("%s panics: %s", r.process.im.Title, d.Bytes()))
+	case wire.OutcomeStorage:
+		panic(fmt.Sprintf("the process of a member of %s could not follow its disk: %s", r.process.im.Title, d.Bytes()))
 	case wire.OutcomeDropped:
 		refused = fmt.Errorf("%w: %s", raft.ErrProposalDropped, d.Bytes())
 	case wire.OutcomeInvalid:
@@ -68,8 +74,7 @@ func (r *replica) call(op wire.Op, fill func(*wire.Encoder)) (*wire.Decoder, err
 }
 
 func (r *replica) broken(op wire.Op, err error) string {
-	return fmt.Sprintf("%s: no answer of the process of a member of %s: %v\n%s", op, r.process.im.Title, err,
-		r.process.stderr.Bytes())
+	return fmt.Sprintf("%s: no answer of the process of a member of %s: %v\n%s", op, r.process.im.Title, err, r.process.end())
 }
 
 // tell is call where there is no result.
@@ -90,12 +95,15 @@ func (r *replica) TickQuiesced() { r.do(wire.OpTickQuiesced, nil) }
 
 func (r *replica) Step(m pb.Message) error {
 	r.group.noteTraffic(m.From, r.process.im, m.Type)
-	return r.tell(wire.OpStep, func(e *wire.Encoder) { e.Bytes(encode(&m)) })
+	return r.tell(wire.OpStep, func(e *wire.Encoder) { e.Bytes(r.group.bytesOf(&m)) })
 }
 
 func (r *replica) HasReady() bool {
 	d, err := r.call(wire.OpHasReady, nil)
-	return err == nil && d.Bool()
+	if err != nil {
+		panic(err.Error())
+	}
+	return d.Bool()
 }
 
 func (r *replica) Ready() raft.Ready {
@@ -103,9 +111,19 @@ func (r *replica) Ready() raft.Ready {
 	if err != nil {
 		panic(err.Error())
 	}
-	rd, err := decodeReady(d)
+	var sent wire.Ready
+	sent.Decode(d)
+	if err := d.Err(); err != nil {
+		panic(r.broken(wire.OpReady, err))
+	}
+	rd, err := decodeReady(&sent)
 	if err != nil {
 		panic(r.broken(wire.OpReady, err))
+	}
+	r.group.keepBytes(rd.Messages, sent.Messages)
+	if r.process.im.ID != Ours.ID {
+		// Elsewhere a snapshot alone does not ask for a sync; an application syncs it all the same.
+		rd.MustSync = rd.MustSync || !raft.IsEmptySnap(rd.Snapshot)
 	}
 	return rd
 }
@@ -129,6 +147,10 @@ func (r *replica) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
 	if err := cs.Unmarshal(d.Bytes()); err != nil {
 		panic(r.broken(wire.OpApplyConfChange, err))
 	}
+	if r.status.RaftState == raft.StateLeader {
+		r.group.noteChange(r.process.im, cc, &r.members, cs)
+	}
+	r.members = *cs
 	return cs
 }
 

@@ -35,11 +35,13 @@ type group struct {
 	// ran is what each member ran, one life after another.
 	ran     map[uint64][]Implementation
 	traffic Traffic
+	// bytes are the messages that were sent, as their senders encoded them, by what this library's encoding sums up to.
+	bytes map[uint64][]byte
 }
 
 // options completes those of a run.
 func (g *group) options(o rafttest.Options) rafttest.Options {
-	g.traffic = Traffic{}
+	g.traffic, g.bytes = Traffic{}, map[uint64][]byte{}
 	g.disks, g.processes, g.ran = map[uint64]*disk{}, map[string]*process{}, map[uint64][]Implementation{}
 	o.Nodes, o.Upgrades, o.NewReplica = len(g.mix.First), g.mix.upgrades(g.seed), g.newReplica
 	if !g.mix.onlyOurs() {
@@ -60,11 +62,15 @@ func (g *group) newReplica(cfg *raft.Config, upgrades int) (rafttest.Replica, er
 		return nil, err
 	}
 	g.ran[cfg.ID] = append(g.ran[cfg.ID], im)
-	start, err := startOf(cfg)
+	start, err := startOf(cfg, im)
 	if err != nil {
 		return nil, err
 	}
-	r := &replica{process: p, disk: cfg.Storage, group: g}
+	_, members, err := cfg.Storage.InitialState()
+	if err != nil {
+		return nil, err
+	}
+	r := &replica{process: p, disk: cfg.Storage, group: g, members: members}
 	if err := r.tell(wire.OpStart, start.Encode); err != nil {
 		return nil, err
 	}
@@ -85,9 +91,11 @@ func (g *group) process(id uint64, im Implementation) (*process, error) {
 	return p, err
 }
 
-// close gives the processes back.
+// close gives the processes back, but for those that do not answer any more.
 func (g *group) close() {
 	for _, p := range g.processes {
-		g.pool.put(p)
+		if !p.gone {
+			g.pool.put(p)
+		}
 	}
 }

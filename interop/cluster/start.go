@@ -11,7 +11,7 @@ import (
 )
 
 // startOf returns how a life begins that is configured so.
-func startOf(cfg *raft.Config) (*wire.Start, error) {
+func startOf(cfg *raft.Config, im Implementation) (*wire.Start, error) {
 	s := &wire.Start{
 		ID: cfg.ID, ElectionTick: uint64(cfg.ElectionTick), HeartbeatTick: uint64(cfg.HeartbeatTick), Applied: cfg.Applied,
 		MaxSizePerMsg: cfg.MaxSizePerMsg, MaxCommittedSizePerReady: cfg.MaxCommittedSizePerReady,
@@ -29,15 +29,24 @@ func startOf(cfg *raft.Config) (*wire.Start, error) {
 	if s.Rand, err = source.MarshalBinary(); err != nil {
 		return nil, err
 	}
-	return s, readDisk(s, cfg.Storage)
+	hs, cs, err := cfg.Storage.InitialState()
+	if err != nil {
+		return nil, err
+	}
+	if err := readLog(s, cfg.Storage); err != nil {
+		return nil, err
+	}
+	if im.ID != Ours.ID {
+		// The commit index need not have been durable when what rests on it was. An application of the lineage corrects
+		// it before it starts its library, which elsewhere would panic.
+		hs.Commit = max(hs.Commit, s.Applied, s.First)
+	}
+	s.HardState, s.ConfState = encode(&hs), encode(&cs)
+	return s, nil
 }
 
-// readDisk adds what the disk holds.
-func readDisk(s *wire.Start, disk raft.Storage) error {
-	hs, cs, err := disk.InitialState()
-	if err != nil {
-		return err
-	}
+// readLog adds the snapshot and the entries that the disk holds.
+func readLog(s *wire.Start, disk raft.Storage) error {
 	snap, err := disk.Snapshot()
 	if err != nil {
 		return err
@@ -60,9 +69,6 @@ func readDisk(s *wire.Start, disk raft.Storage) error {
 	if s.FirstTerm, err = disk.Term(s.First); err != nil {
 		return err
 	}
-	// The commit index need not have been durable when what rests on it was: an application of the lineage corrects it
-	// before it starts its library, which elsewhere would panic.
-	hs.Commit = max(hs.Commit, snap.Metadata.Index, s.Applied, s.First)
-	s.HardState, s.ConfState, s.Snapshot, s.Entries = encode(&hs), encode(&cs), encode(&snap), encodeEntries(entries)
+	s.Snapshot, s.Entries = encode(&snap), encodeEntries(entries)
 	return nil
 }

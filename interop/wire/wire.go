@@ -58,7 +58,8 @@ const (
 	OutcomeDone    Outcome = iota // a Status and the result follow
 	OutcomeRefused                // the library returned an error; a Status follows the text
 	OutcomeDropped                // the same, and it was the one for a dropped proposal
-	OutcomeInvalid                // the same, and it was the one for a message that cannot be
+	OutcomeInvalid                // the same, and it was for a message that no member sends
+	OutcomeStorage                // the copy of the disk failed to follow a write
 	OutcomePanic                  // the library panicked
 )
 

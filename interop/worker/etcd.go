@@ -63,10 +63,13 @@ func (c *chance) Read(p []byte) (int, error) {
 }
 
 func outcomeOf(err error) wire.Outcome {
-	if errors.Is(err, raft.ErrProposalDropped) {
+	switch {
+	case errors.Is(err, raft.ErrProposalDropped):
 		return wire.OutcomeDropped
+	case errors.Is(err, raft.ErrStepPeerNotFound):
+		return wire.OutcomeRefused
 	}
-	return wire.OutcomeRefused
+	return wire.OutcomeInvalid
 }
 
 // lostReads are not reported by these.

@@ -38,10 +38,10 @@ func serve(conn *wire.Conn) error {
 		op := wire.Op(req.Uint())
 		a := m.answer(op, req)
 		if op == wire.OpWrite || op == wire.OpCompact {
-			m.unanswered = a
+			m.noteUnanswered(op, a)
 			continue
 		}
-		if a.outcome == wire.OutcomeDone && m.unanswered.outcome != wire.OutcomeDone {
+		if m.unanswered.outcome != wire.OutcomeDone {
 			a = m.unanswered
 		}
 		m.unanswered = answer{}
@@ -66,13 +66,20 @@ func (a *answer) encode(e *wire.Encoder, m *member) {
 	if a.outcome != wire.OutcomeDone {
 		e.Bytes([]byte(a.text))
 	}
-	if a.outcome == wire.OutcomePanic {
+	if a.outcome == wire.OutcomePanic || a.outcome == wire.OutcomeStorage {
 		return
 	}
 	s := m.status()
 	s.Encode(e)
 	if a.result != nil {
 		a.result(e)
+	}
+}
+
+// noteUnanswered keeps the first failure to follow the disk, for the next answer.
+func (m *member) noteUnanswered(op wire.Op, a answer) {
+	if a.outcome != wire.OutcomeDone && m.unanswered.outcome == wire.OutcomeDone {
+		m.unanswered = answer{outcome: wire.OutcomeStorage, text: fmt.Sprintf("%s: %s", op, a.text)}
 	}
 }
 

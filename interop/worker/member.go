@@ -9,7 +9,7 @@ import (
 )
 
 // member is a replica and the copy of its disk that it reads. Types in small letters are those of the library that the
-// worker is built with: see value.go and pointer.go.
+// worker is built with: see ours.go, etcd36.go and etcd37.go.
 type member struct {
 	node    *rawNode
 	storage storage

@@ -55,10 +55,10 @@ func outcomeOf(err error) wire.Outcome {
 	switch {
 	case errors.Is(err, raft.ErrProposalDropped):
 		return wire.OutcomeDropped
-	case errors.Is(err, raft.ErrInvalidMessage):
-		return wire.OutcomeInvalid
+	case errors.Is(err, raft.ErrStepPeerNotFound):
+		return wire.OutcomeRefused
 	}
-	return wire.OutcomeRefused
+	return wire.OutcomeInvalid
 }
 
 func lostReads(rd *ready) (lost []wire.Read) {
