@@ -102,7 +102,7 @@ func (g *group) checkReadyCommitted(m *member, rd *raft.Ready) {
 	if limit == 0 {
 		limit = m.settings.MaxSizePerMsg
 	}
-	if uint64(size) > limit && len(rd.CommittedEntries) > 1 {
+	if uint64(size) > limit && len(rd.CommittedEntries) > 1 && !m.foreign {
 		g.failReady(m, rd, "%d bytes are to be applied, the limit is %d", size, limit)
 	}
 }
