@@ -14,7 +14,8 @@ import (
 )
 
 // Everything at once, in an order that the seed draws: faults and maintenance under load, for as long as -duration says.
-// After each of them the cluster must go on acknowledging operations. Members of this process can be cut off from each other.
+// After each of them the cluster must go on acknowledging operations. Members of this process can be cut off from each
+// other.
 func TestMixedFaultsInOneProcess(t *testing.T) {
 	t.Parallel()
 	m := newMix(t, smallLog())

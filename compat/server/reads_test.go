@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,6 +70,47 @@ func TestReadsOfALeaderThatIsCutOff(t *testing.T) {
 
 	c.Mend(old)
 	requireReadsSoon(t, old, "reads/cut", "new")
+}
+
+// A leader stands still while another is elected and takes writes; meanwhile clients ask it to read. When it goes on, it
+// finds their requests, takes itself for the leader, and must not answer before it has heard from a majority.
+func TestReadsOfALeaderThatStalls(t *testing.T) {
+	t.Parallel()
+	ctx := bounded(t)
+	c := cluster.New(t, cluster.Options{Processes: true})
+	for round := range 3 {
+		old := c.Leader()
+		_, err := old.Client().Put(ctx, "reads/stalled", "old")
+		require.NoError(t, err)
+		old.Stall()
+		successor := c.LeaderAmong(c.Others(old)...)
+		newest := fmt.Sprintf("of round %d", round)
+		_, err = successor.Client().Put(ctx, "reads/stalled", newest)
+		require.NoError(t, err)
+		requireReadsAfter(t, old, "reads/stalled", newest)
+	}
+}
+
+// requireReadsAfter sends reads to a stalled member before it goes on, and demands the newest of those it answers.
+func requireReadsAfter(t *testing.T, m *cluster.Member, key, newest string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	answers := make([]string, 20)
+	var reading sync.WaitGroup
+	for i := range answers {
+		reading.Go(func() {
+			if got, err := m.Client().Get(ctx, key); err == nil {
+				answers[i] = string(got.Kvs[0].Value)
+			}
+		})
+	}
+	time.Sleep(100 * time.Millisecond) // so that some of the requests have been sent; if not, less is tested
+	m.Resume()
+	reading.Wait()
+	for _, answer := range answers {
+		require.Contains(t, []string{newest, ""}, answer)
+	}
 }
 
 // requireNoStaleRead reads linearizably at a member that may have no right to answer: if it answers, then with the newest.

@@ -38,7 +38,7 @@ func TestOneCluster(t *testing.T) {
 
 // bounded returns a context that ends with the test, or when nothing more is to be hoped for.
 func bounded(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), cluster.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*cluster.Patience)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -19,7 +19,8 @@ func testWatch(t *testing.T, c *cluster.Cluster) {
 	for i, m := range members {
 		watching, cancel := context.WithCancel(ctx)
 		defer cancel()
-		channels[i] = m.Client().Watch(watching, "watch/", clientv3.WithPrefix(), clientv3.WithPrevKV(), clientv3.WithCreatedNotify())
+		channels[i] = m.Client().Watch(watching, "watch/",
+			clientv3.WithPrefix(), clientv3.WithPrevKV(), clientv3.WithCreatedNotify())
 		require.True(t, (<-channels[i]).Created)
 	}
 	for i := range 30 {

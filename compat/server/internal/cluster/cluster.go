@@ -1,5 +1,6 @@
-// Package cluster runs clusters of etcd members in the process of a test, on ports of 127.0.0.1 and in directories of the
-// test. When the test ends, a cluster finds out whether its members still hold the same, and whether any of them panicked.
+// Package cluster runs clusters of etcd members for a test, in its process or in others, on ports of 127.0.0.1 and in
+// directories of the test. When the test ends, a cluster finds out whether its members still hold the same, and whether
+// any of them panicked.
 package cluster
 
 import (

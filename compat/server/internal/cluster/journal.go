@@ -22,7 +22,7 @@ const (
 	LeaderMoved     = "leadership transfer finished"
 )
 
-const tailLength = 120
+const tailLength = 60
 
 // A Journal is what a member logs through all of its lives: the notes that tests ask for, every panic, and the last lines.
 // It is a zapcore.Core; its methods may be called from any goroutine.

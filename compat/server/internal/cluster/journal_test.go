@@ -24,7 +24,8 @@ plain words
 {"level":"panic","msg":"the first"}
 panic: the second
 WARNING: DATA RACE`))
-	require.Equal(t, []Note{{Message: SnapshotApplied, Fields: map[string]any{"current-applied-index": 7.0}}}, j.Notes(SnapshotApplied))
+	want := Note{Message: SnapshotApplied, Fields: map[string]any{"current-applied-index": 7.0}}
+	require.Equal(t, []Note{want}, j.Notes(SnapshotApplied))
 	require.Len(t, j.Panics(), 3)
 }
 

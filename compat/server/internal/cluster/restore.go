@@ -10,7 +10,7 @@ import (
 )
 
 // Restore starts a new cluster from a snapshot that the maintenance API of another one gave, as an operator would: every
-// member's directory is made by etcdutl. The identities of cluster and members differ from those of the old ones, since the token does.
+// member's directory is made by etcdutl. With another token the cluster and its members have other identities.
 func Restore(t testing.TB, path string, options Options) *Cluster {
 	t.Helper()
 	c := prepare(t, options)
