@@ -103,19 +103,16 @@ func (p *Progress) MaybeUpdate(n uint64) bool {
 //
 // Compat: see the head of this file.
 func (p *Progress) MaybeDecrTo(rejected, matchHint uint64) bool {
-	if p.State == StateReplicate {
-		if rejected <= p.Match {
-			return false
-		}
-		p.Next = p.Match + 1
-		p.toldCommit = min(p.toldCommit, p.Next-1)
-		return true
+	probing := p.State != StateReplicate
+	answersLast := rejected+1 == p.Next
+	if probing && !answersLast || !probing && rejected <= p.Match {
+		return false // of an append that is not the last, or of what has been acknowledged since
 	}
-	if rejected != p.Next-1 {
-		return false
+	p.Next = p.Match + 1
+	if probing {
+		p.Next = max(p.Next, min(rejected, matchHint+1))
+		p.MsgAppFlowPaused = false
 	}
-	p.Next = max(min(rejected, matchHint+1), p.Match+1)
 	p.toldCommit = min(p.toldCommit, p.Next-1)
-	p.MsgAppFlowPaused = false
 	return true
 }
