@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/rpc"
 	"os"
+	"time"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -113,7 +114,10 @@ func (api *Member) Step(data []byte, _ *struct{}) error {
 	if err := proto.Unmarshal(data, msg); err != nil {
 		return err
 	}
-	if err := api.m.node.Step(context.Background(), msg); errors.Is(err, raft.ErrStopped) {
+	// The lineage holds a proposal that was passed on until there is a leader; heartbeats wait behind it on this connection.
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	if err := api.m.node.Step(ctx, msg); errors.Is(err, raft.ErrStopped) {
 		return err
 	}
 	return nil
