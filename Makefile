@@ -22,7 +22,7 @@ test: ## vet every module and run its tests under the race detector
 	done
 
 demo: ## run the key-value store on its sample script
-	cd examples/kvstore && go run . demo < testdata/demo.txt
+	cd examples/simple && go run . demo < testdata/demo.txt
 
 sim: ## run SEEDS simulated groups of 3, 5 and 7 members, EVENTS events each
 	go run ./rafttest/cmd/raftsim -seeds $(SEEDS) -events $(EVENTS) -nodes 3,5,7

@@ -16,9 +16,12 @@ const (
 	// ReadOnlyLeaseBased confirms a read without a message while the leader holds a lease: for somewhat less than an
 	// election timeout after the sending of a heartbeat that a quorum has answered (thesis §6.4.1). It is as safe as
 	// the clocks of the members: those of a leader and of the members that elect its successor may not drift apart
-	// by more than LeaseMargin in one election timeout. Every voter must set CheckQuorum and ReadOnlyLeaseBased.
+	// by more than LeaseMargin in one election timeout. Every voter must set CheckQuorum, and this or the next option.
 	// Where no lease is held, reads are confirmed as by ReadOnlySafe.
 	ReadOnlyLeaseBased
+	// ReadOnlySafeWithLease confirms what ReadIndex asks for as ReadOnlySafe does, and has leaders keep the lease of
+	// ReadOnlyLeaseBased as well, under the same conditions, for those reads that ask RawNode.LeaseRead.
+	ReadOnlySafeWithLease
 )
 
 // Config says how a member behaves. It is read once, by NewRawNode, StartNode or RestartNode, and not modified.
@@ -71,11 +74,11 @@ type Config struct {
 	// does a member that hears from a leader also refuse to say so.
 	PreVote bool
 
-	// ReadOnlyOption is how ReadIndex requests are confirmed. ReadOnlyLeaseBased needs CheckQuorum.
+	// ReadOnlyOption is how ReadIndex requests are confirmed. The options with a lease need CheckQuorum.
 	ReadOnlyOption ReadOnlyOption
 	// LeaseMargin is by how many ticks a leader's lease is shorter than ElectionTick. It covers the drift of the
 	// members' clocks in one election timeout, and one tick for the granularity of each of two clocks. Zero: two and a
-	// tenth of ElectionTick, rounded up. Only ReadOnlyLeaseBased reads it.
+	// tenth of ElectionTick, rounded up. Only the options with a lease read it.
 	LeaseMargin int
 	// MaxPendingReads bounds the ReadIndex requests that await their confirmation here; further ones are reported
 	// lost at once. Zero: 65536.
@@ -157,16 +160,16 @@ func (c *Config) validateReads() error {
 	switch c.ReadOnlyOption {
 	case ReadOnlySafe:
 		return nil
-	case ReadOnlyLeaseBased:
+	case ReadOnlyLeaseBased, ReadOnlySafeWithLease:
 		if !c.CheckQuorum {
-			return configError("ReadOnlyOption", "ReadOnlyLeaseBased", "CheckQuorum to be set with it: the lease rests on it")
+			return configError("ReadOnlyOption", "one with a lease", "CheckQuorum to be set with it: the lease rests on it")
 		}
 		if c.LeaseMargin < 0 || c.LeaseMargin > c.ElectionTick {
 			return configError("LeaseMargin", c.LeaseMargin, fmt.Sprintf("0 for the default, to ElectionTick (%d)", c.ElectionTick))
 		}
 		return nil
 	default:
-		return configError("ReadOnlyOption", int(c.ReadOnlyOption), "ReadOnlySafe or ReadOnlyLeaseBased")
+		return configError("ReadOnlyOption", int(c.ReadOnlyOption), "ReadOnlySafe, ReadOnlyLeaseBased or ReadOnlySafeWithLease")
 	}
 }
 
@@ -181,7 +184,8 @@ type settings struct {
 
 	checkQuorum               bool
 	preVote                   bool
-	leaseReads                bool
+	leaseReads                bool // leases are kept
+	quorumReads               bool // and yet ReadIndex asks a quorum
 	asyncStorageWrites        bool
 	disableProposalForwarding bool
 	disableChangeValidation   bool
@@ -198,7 +202,8 @@ func (c *Config) settings() settings {
 		leaseMargin:               uint64(c.LeaseMargin),
 		checkQuorum:               c.CheckQuorum,
 		preVote:                   c.PreVote,
-		leaseReads:                c.ReadOnlyOption == ReadOnlyLeaseBased,
+		leaseReads:                c.ReadOnlyOption != ReadOnlySafe,
+		quorumReads:               c.ReadOnlyOption == ReadOnlySafeWithLease,
 		asyncStorageWrites:        c.AsyncStorageWrites,
 		disableProposalForwarding: c.DisableProposalForwarding,
 		disableChangeValidation:   c.DisableConfChangeValidation,

@@ -84,7 +84,7 @@ type raft struct {
 	reads *reads
 
 	// silentUntil is the tick before which this voter withholds its vote, because a leader may hold a lease that it has
-	// granted, in its life before a restart perhaps. Only ReadOnlyLeaseBased sets it.
+	// granted, in its life before a restart perhaps. Only the options with a lease set it.
 	silentUntil uint64
 }
 

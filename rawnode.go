@@ -88,7 +88,7 @@ func (rn *RawNode) TicksUntilDue() uint64 { return rn.raft.clock.untilDue() }
 
 // Campaign has the member ask for leadership at once. It always returns nil. It does nothing if the member leads; it
 // is refused, with a line in the log and no other sign, if the member is not a voter, is restoring a snapshot, has a
-// committed membership change to apply, or, with ReadOnlyLeaseBased, if a leader may hold a lease that it granted; and
+// committed membership change to apply, or, with an option that keeps leases, if a leader may hold a lease that it granted; and
 // near the end of all terms or indexes. SoftState shows the campaign, and what came of it.
 func (rn *RawNode) Campaign() error {
 	rn.enter()
@@ -291,6 +291,17 @@ func (rn *RawNode) ReadIndex(rctx []byte) {
 	rn.leave()
 }
 
+// LeaseRead returns the index at which a read is linearizable by this leader's lease, without asking anybody, and
+// whether it holds one (thesis §6.4.1). It is as good as the clock that Tick has been told of: let all ticks that have
+// passed be known before it is called. If it returns false, ask ReadIndex. It needs ReadOnlyLeaseBased or
+// ReadOnlySafeWithLease.
+func (rn *RawNode) LeaseRead() (index uint64, ok bool) {
+	rn.enter()
+	index, ok = rn.raft.readByLease()
+	rn.leave()
+	return index, ok
+}
+
 // TransferLeader asks the leader, through this member if need be, to hand leadership to transferee (thesis §3.10). A
 // transferee that is a learner or no member is refused with a line in the leader's log and no other sign, and nothing
 // happens if no leader is known, or if transferee leads. A request for another transferee replaces a running transfer.
@@ -303,7 +314,7 @@ func (rn *RawNode) TransferLeader(transferee uint64) {
 }
 
 // ForgetLeader makes a follower forget who leads, so that it grants its vote without waiting for the leader to time
-// out. It does nothing in another role, or if ReadOnlyLeaseBased is set.
+// out. It does nothing in another role, or if leases are kept.
 func (rn *RawNode) ForgetLeader() error {
 	return rn.Step(pb.Message{Type: pb.MsgForgetLeader})
 }

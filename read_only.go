@@ -202,20 +202,28 @@ func (r *raft) readIndex(context []byte) {
 	r.forwardRead(context)
 }
 
-// readFromLeader answers the request at once if a lease is held, and otherwise queues it for the next round.
+// readFromLeader answers the request at once if a lease is held and may answer it, and otherwise queues it for the next round.
 func (r *raft) readFromLeader(from uint64, context []byte) {
 	if from == r.id {
 		from = None
 	}
 	req := readRequest{context: context, from: from, index: r.log.committed}
 	switch q := &r.leading.reads; {
-	case r.leaseHeld():
+	case !r.quorumReads && r.leaseHeld():
 		r.answerRead(req)
 	case len(q.pending) >= int(r.maxPendingReads):
 		r.refuseRead(req)
 	default:
 		q.push(req)
 	}
+}
+
+// readByLease returns the index at which a read is linearizable by the lease alone (thesis §6.4.1).
+func (r *raft) readByLease() (index uint64, ok bool) {
+	if r.state != StateLeader || !r.leaseHeld() {
+		return 0, false
+	}
+	return r.log.committed, true
 }
 
 // readsNeedRound reports whether requests wait for a round that can begin: not before an entry of the leader's own

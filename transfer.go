@@ -79,7 +79,7 @@ func (r *raft) forgetLeader() {
 		return
 	}
 	if r.leaseReads {
-		r.logger.Warningf("raft %x: does not forget its leader: ReadOnlyLeaseBased is set", r.id)
+		r.logger.Warningf("raft %x: does not forget its leader: leases are kept", r.id)
 		return
 	}
 	r.setLead(None)

@@ -51,7 +51,7 @@ func (d *demo) statusOf(id uint64) string {
 func (d *demo) verify(err error) {
 	fmt.Fprintln(d.out, d.status())
 	if err != nil {
-		d.fail("kvstore: the replicas cannot be compared: %v", err)
+		d.fail("simple: the replicas cannot be compared: %v", err)
 		return
 	}
 	var compared []string
@@ -65,7 +65,7 @@ func (d *demo) verify(err error) {
 		r.do(func() { digests[r.store.digest()] = true })
 	}
 	if len(digests) != 1 {
-		d.fail("kvstore: replicas %s are not in the same state", strings.Join(compared, ", "))
+		d.fail("simple: replicas %s are not in the same state", strings.Join(compared, ", "))
 		return
 	}
 	fmt.Fprintf(d.out, "verified: replicas %s are in the same state\n", strings.Join(compared, ", "))

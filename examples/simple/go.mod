@@ -1,4 +1,4 @@
-module github.com/seed695671cb/raft/examples/kvstore
+module github.com/seed695671cb/raft/examples/simple
 
 go 1.25.0
 

@@ -14,7 +14,7 @@ import (
 	"github.com/seed695671cb/raft"
 )
 
-const usage = `usage: kvstore demo [flags] [file]
+const usage = `usage: simple demo [flags] [file]
 
 Starts replicas of a key-value store and runs the commands in the file, or from standard input, one a line:
 
@@ -36,7 +36,7 @@ func main() {
 // run is the program: it returns the exit code, which is 0 if every command succeeded, 1 if one failed, and 2 if the
 // command line is wrong.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	flags := flag.NewFlagSet("kvstore demo", flag.ContinueOnError)
+	flags := flag.NewFlagSet("simple demo", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
 		fmt.Fprint(stderr, usage)
@@ -67,7 +67,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if flags.NArg() == 1 {
 		file, err := os.Open(flags.Arg(0))
 		if err != nil {
-			fmt.Fprintf(stderr, "kvstore: %v\n", err)
+			fmt.Fprintf(stderr, "simple: %v\n", err)
 			return 1
 		}
 		defer file.Close()
@@ -75,7 +75,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	d, err := newDemo(opts, stdout, stderr)
 	if err != nil {
-		fmt.Fprintf(stderr, "kvstore: %v\n", err)
+		fmt.Fprintf(stderr, "simple: %v\n", err)
 		return 1
 	}
 	defer d.close()

@@ -80,11 +80,11 @@ func TestCommandLine(t *testing.T) {
 	for _, args := range [][]string{{}, {"serve"}, {"demo", "-x"}, {"demo", "a", "b"}, {"demo", "-replicas", "0"}} {
 		var errs strings.Builder
 		require.Equal(t, 2, run(args, strings.NewReader(""), io.Discard, &errs), "%v", args)
-		require.Contains(t, errs.String(), "usage: kvstore demo", "%v", args)
+		require.Contains(t, errs.String(), "usage: simple demo", "%v", args)
 	}
 	_, stderr, code := exec(t, "", filepath.Join(t.TempDir(), "nothing"))
 	require.Equal(t, 1, code)
-	require.Contains(t, stderr, "kvstore: open ")
+	require.Contains(t, stderr, "simple: open ")
 }
 
 func TestNoInput(t *testing.T) {
