@@ -24,6 +24,10 @@ const (
 	ReadOnlySafeWithLease
 )
 
+func (o ReadOnlyOption) name() string {
+	return [...]string{"ReadOnlySafe", "ReadOnlyLeaseBased", "ReadOnlySafeWithLease"}[o]
+}
+
 // Config says how a member behaves. It is read once, by NewRawNode, StartNode or RestartNode, and not modified.
 // Sizes are in bytes, times in ticks. Members of one group may differ in everything but what is said below to be
 // common to all.
@@ -162,7 +166,7 @@ func (c *Config) validateReads() error {
 		return nil
 	case ReadOnlyLeaseBased, ReadOnlySafeWithLease:
 		if !c.CheckQuorum {
-			return configError("ReadOnlyOption", "one with a lease", "CheckQuorum to be set with it: the lease rests on it")
+			return configError("ReadOnlyOption", c.ReadOnlyOption.name(), "CheckQuorum to be set with it: the lease rests on it")
 		}
 		if c.LeaseMargin < 0 || c.LeaseMargin > c.ElectionTick {
 			return configError("LeaseMargin", c.LeaseMargin, fmt.Sprintf("0 for the default, to ElectionTick (%d)", c.ElectionTick))
