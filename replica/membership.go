@@ -1,0 +1,100 @@
+package replica
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	pb "github.com/seed695671cb/raft/raftpb"
+)
+
+// Membership changes (Raft §6, thesis §4). They are asked of the leader, and answered when they are applied there.
+
+// A Change is a change of the membership. Several members are changed at once by way of a joint membership (Raft §6).
+type Change struct {
+	// Add adds members, as voters or learners. One that is a member already becomes what is said, and its address is
+	// replaced.
+	Add []Member
+	// Remove removes members.
+	Remove []uint64
+}
+
+// AddMember adds a member, or changes its address or whether it is a learner, and returns when that is applied here. The member
+// must not have been one before, unless it has kept its disk; its replica is started with Config.Join.
+//
+// Errors match ErrNotLeader if this member does not lead: see NotLeaderError. They match ErrRefused if the change is not
+// possible now, for example because another is under way, in which case errors.As finds a *raft.ProposalDroppedError.
+func (r *Replica) AddMember(ctx context.Context, m Member) error {
+	return r.ChangeMembers(ctx, Change{Add: []Member{m}})
+}
+
+// PromoteMember makes a learner a voter. It is refused as long as the learner is further behind than Config.TrailingEntries:
+// it would only slow the group down. Errors are those of AddMember.
+func (r *Replica) PromoteMember(ctx context.Context, id uint64) error {
+	status := r.Status()
+	at := slices.IndexFunc(status.Members, func(m Member) bool { return m.ID == id })
+	if at < 0 {
+		return notApplied{fmt.Errorf("%w: %d is not a member: add it first", ErrRefused, id)}
+	}
+	for _, p := range status.Progress {
+		if p.ID == id && p.Match+r.config.TrailingEntries < status.Commit {
+			return notApplied{fmt.Errorf("%w: member %d has entries up to %d of %d: promote it when it has caught up",
+				ErrRefused, id, p.Match, status.Commit)}
+		}
+	}
+	m := status.Members[at]
+	m.Learner = false
+	return r.ChangeMembers(ctx, Change{Add: []Member{m}})
+}
+
+// RemoveMember removes a member. A leader that removes itself steps down when that is applied. Errors are those of
+// AddMember.
+func (r *Replica) RemoveMember(ctx context.Context, id uint64) error {
+	return r.ChangeMembers(ctx, Change{Remove: []uint64{id}})
+}
+
+// ChangeMembers makes all the changes in one step. Errors are those of AddMember.
+func (r *Replica) ChangeMembers(ctx context.Context, change Change) error {
+	if len(change.Add)+len(change.Remove) == 0 {
+		return notApplied{fmt.Errorf("%w: the change is empty: name members to add or to remove", ErrRefused)}
+	}
+	var cc pb.ConfChangeV2
+	var addresses []memberAddress
+	for _, m := range change.Add {
+		kind := pb.ConfChangeAddNode
+		if m.Learner {
+			kind = pb.ConfChangeAddLearnerNode
+		}
+		if m.ID == 0 {
+			return notApplied{fmt.Errorf("%w: member 0 cannot be added: IDs are not 0", ErrRefused)}
+		}
+		cc.Changes = append(cc.Changes, pb.ConfChangeSingle{Type: kind, NodeID: m.ID})
+		addresses = append(addresses, memberAddress{id: m.ID, address: m.Address})
+	}
+	members := r.Status().Members
+	for _, id := range change.Remove {
+		if !slices.ContainsFunc(members, func(m Member) bool { return m.ID == id }) {
+			return notApplied{fmt.Errorf("%w: %d is not a member", ErrRefused, id)}
+		}
+		cc.Changes = append(cc.Changes, pb.ConfChangeSingle{Type: pb.ConfChangeRemoveNode, NodeID: id})
+	}
+	_, err := r.submit(ctx, r.newChange(cc, addresses))
+	return err
+}
+
+// memberList returns the members as they are applied. It belongs to the applying goroutine.
+func (r *Replica) memberList() []Member { return r.applying.members.members(r.applying.confState) }
+
+// membersChanged makes the members known to the transport, and to Status. It belongs to the applying goroutine.
+func (r *Replica) membersChanged() {
+	members := r.memberList()
+	r.introduce(members)
+	r.members.Store(&members)
+}
+
+// introduce has the transport know these members instead of those before.
+func (r *Replica) introduce(members []Member) {
+	now, _ := r.host.clock.read()
+	r.host.peers.change(r.applying.introduced, members, now)
+	r.applying.introduced = members
+}

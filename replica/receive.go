@@ -1,0 +1,193 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	pb "github.com/seed695671cb/raft/raftpb"
+)
+
+// Receiving snapshots (Raft §7): the contents are staged in the log store as they arrive. When they are complete the message
+// that they belong to is stepped; if the consensus wants the snapshot, the log store installs it, and it is restored.
+
+// staging says who uses the log's place for the contents of a snapshot that counts for nothing yet: there is one a log.
+type staging struct {
+	mu   sync.Mutex
+	busy string
+	from uint64
+	// received and index are of a snapshot that arrives; index is 0 if none does.
+	received, index uint64
+	// sink is that of the snapshot that arrives, or arrived last; closed is set when there may be no other.
+	sink   *sink
+	closed bool
+}
+
+// acquire takes the place. The error says who has it.
+func (s *staging) acquire(who string, from, index uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy != "" {
+		return fmt.Errorf("a snapshot is being %s at the moment: try again later", s.busy)
+	}
+	s.busy, s.from, s.index, s.received = who, from, index, 0
+	return nil
+}
+
+func (s *staging) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy, s.index, s.received = "", 0, 0
+}
+
+// open notes the sink, and reports whether it may be used.
+func (s *staging) open(sink *sink) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sink = sink
+	return !s.closed
+}
+
+// close ends the use of the log by what arrives.
+func (s *staging) close() {
+	s.mu.Lock()
+	s.closed = true
+	sink := s.sink
+	s.mu.Unlock()
+	if sink != nil {
+		_ = sink.Close() // what was staged stays, or is written anew
+	}
+}
+
+func (s *staging) become(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy = what
+}
+
+func (s *staging) sender() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.from
+}
+
+func (s *staging) progress(received uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.received = received
+}
+
+// arriving returns what Status says of a snapshot that arrives.
+func (s *staging) arriving() *SnapshotProgress {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.index == 0 {
+		return nil
+	}
+	return &SnapshotProgress{From: s.from, Index: s.index, Received: s.received}
+}
+
+// receiveSnapshot begins to take a snapshot, or goes on with it.
+func (r *Replica) receiveSnapshot(h SnapshotHeader) (SnapshotSink, error) {
+	if err := r.checkHeader(&h); err != nil {
+		return nil, err
+	}
+	select {
+	case r.host.receiving <- struct{}{}:
+	default:
+		return nil, fmt.Errorf("host %d receives %d snapshots already: try again later", r.id, cap(r.host.receiving))
+	}
+	if err := r.staging.acquire("received", h.From, h.Message.Snapshot.Metadata.Index); err != nil {
+		<-r.host.receiving
+		return nil, err
+	}
+	writer, err := r.log.StageSnapshot(h.Stream, h.Message.Snapshot.Metadata)
+	if err != nil {
+		r.staging.release()
+		<-r.host.receiving
+		return nil, fmt.Errorf("the snapshot cannot be staged: %w", err)
+	}
+	r.staging.progress(writer.Offset())
+	s := &sink{r: r, writer: writer, message: h.Message}
+	if !r.staging.open(s) {
+		return nil, errors.Join(ErrStopped, s.Close())
+	}
+	return s, nil
+}
+
+func (r *Replica) checkHeader(h *SnapshotHeader) error {
+	m := &h.Message
+	switch {
+	case r.refusing.Load() || r.stopping():
+		return ErrStopped
+	case m.Type != pb.MsgSnap || m.Snapshot == nil || m.Snapshot.Metadata.Index == 0:
+		return errors.New("the header of a snapshot has to hold a MsgSnap with an index")
+	case h.To != r.id || m.To != r.id || m.From != h.From:
+		return fmt.Errorf("the snapshot is from %d to %d, but its message from %d to %d; this is %d", h.From, h.To, m.From, m.To, r.id)
+	case m.Snapshot.Metadata.Index <= r.applied.Load():
+		return fmt.Errorf("the snapshot is of entry %d, but %d is applied here already", m.Snapshot.Metadata.Index, r.applied.Load())
+	}
+	return nil
+}
+
+// A sink stages what arrives. It is the transport's, but ends with the replica.
+type sink struct {
+	r       *Replica
+	message pb.Message
+
+	mu       sync.Mutex
+	writer   SnapshotWriter
+	finished bool
+	closed   bool
+}
+
+func (s *sink) Offset() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.writer.Offset()
+}
+
+func (s *sink) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return 0, ErrStopped
+	}
+	n, err := s.writer.Write(p)
+	s.r.staging.progress(s.writer.Offset())
+	return n, err
+}
+
+func (s *sink) Finish() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrStopped
+	}
+	if err := s.writer.Finish(); err != nil {
+		return err
+	}
+	// Until it is installed and restored, or not wanted, nothing else may be staged.
+	s.r.staging.become("installed")
+	if !s.r.inbox.put(func(l *letters) { l.acks = append(l.acks, s.message) }) {
+		return ErrStopped
+	}
+	s.finished = true
+	s.r.host.steps.add(s.r.stepper())
+	return nil
+}
+
+func (s *sink) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	err := s.writer.Close()
+	if !s.finished {
+		s.r.staging.release()
+	}
+	<-s.r.host.receiving
+	return err
+}
