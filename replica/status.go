@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -90,16 +91,16 @@ func (r *Replica) consensusStatus(s *Status) {
 	if basic.RaftState != raft.StateLeader {
 		return
 	}
-	rn.WithProgress(func(id uint64, kind raft.ProgressType, p tracker.Progress) {
+	for id, p := range rn.Status().Progress {
 		if id == r.id {
-			return
+			continue
 		}
 		s.Progress = append(s.Progress, Progress{
 			ID: id, Match: p.Match, Next: p.Next, State: stateName(p.State), Active: p.RecentActive,
-			Inflight: p.Inflights.Count(), Learner: kind == raft.ProgressTypeLearner, Sent: r.views.progressOf(id),
+			Inflight: p.Inflights.Count(), Learner: p.IsLearner, Sent: r.views.progressOf(id),
 		})
-	})
-	slices.SortFunc(s.Progress, func(a, b Progress) int { return int(a.ID) - int(b.ID) })
+	}
+	slices.SortFunc(s.Progress, func(a, b Progress) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 func stateName(s tracker.StateType) string {

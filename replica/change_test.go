@@ -1,0 +1,153 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed695671cb/raft"
+)
+
+func TestMembersAreAddedPromotedAndRemoved(t *testing.T) {
+	for _, durable := range []bool{false, true} {
+		t.Run(fmt.Sprint("durable=", durable), func(t *testing.T) {
+			g := newTestGroup(t, 3, func(c *Config) { c.SnapshotEntries, c.TrailingEntries = 10, 1 })
+			g.durable = durable
+			g.startAll()
+			leader := g.leader()
+			want := ""
+			for i := range 50 {
+				text := fmt.Sprint(i, ",")
+				want += text
+				_, err := leader.Propose(patience(t), []byte("k+="+text))
+				require.NoError(t, err)
+			}
+			join := func(c *Config) { c.Join = true }
+			g.start(4, join)
+			require.NoError(t, leader.AddMember(patience(t), Member{ID: 4, Address: "memory:4", Learner: true}))
+			g.agree("k", want)
+			require.Positive(t, count(g.members[4], func(e Event) bool { _, is := e.(SnapshotReceived); return is }),
+				"the log is compacted: it takes a snapshot")
+			require.Contains(t, g.members[4].Members(), Member{ID: 4, Address: "memory:4", Learner: true})
+			require.NoError(t, leader.PromoteMember(patience(t), 4))
+			require.Contains(t, leader.Members(), Member{ID: 4, Address: "memory:4"})
+			other := g.follower()
+			require.NoError(t, leader.RemoveMember(patience(t), other.id))
+			require.Len(t, leader.Members(), 3)
+			_, err := leader.Propose(patience(t), []byte("k+=end"))
+			require.NoError(t, err)
+
+			// What was restored survives a restart, with the membership that belongs to it.
+			g.crash(4)
+			g.start(4, join)
+			require.Eventually(t, func() bool { return g.members[4].value("k") == want+"end" }, time.Minute, time.Millisecond)
+			require.Len(t, g.members[4].Members(), 3)
+		})
+	}
+}
+
+func TestChangesThatCannotBeMadeSayWhy(t *testing.T) {
+	g := newTestGroup(t, 3, nil).startAll()
+	leader, follower := g.leader(), g.follower()
+	var not *NotLeaderError
+	require.ErrorAs(t, follower.AddMember(patience(t), Member{ID: 4}), &not)
+	require.Equal(t, leader.id, not.Leader)
+	require.ErrorAs(t, follower.TransferLeadership(patience(t), follower.id), &not)
+	require.ErrorIs(t, leader.AddMember(patience(t), Member{}), ErrRefused)
+	require.ErrorIs(t, leader.RemoveMember(patience(t), 9), ErrRefused)
+	require.ErrorIs(t, leader.PromoteMember(patience(t), 9), ErrRefused)
+	require.ErrorIs(t, leader.ChangeMembers(patience(t), Change{}), ErrRefused)
+	require.ErrorIs(t, leader.TransferLeadership(patience(t), 9), ErrRefused)
+
+	// A second change is refused while the first cannot be committed, and the first is answered when its fate is known.
+	g.network.Isolate(leader.id)
+	first := make(chan error, 1)
+	go func() { first <- leader.AddMember(patience(t), Member{ID: 4, Address: "memory:4", Learner: true}) }()
+	require.Eventually(t, func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*testTick)
+		defer cancel()
+		err := leader.AddMember(ctx, Member{ID: 5, Address: "memory:5", Learner: true})
+		var dropped *raft.ProposalDroppedError
+		return errors.Is(err, ErrRefused) && errors.As(err, &dropped) && dropped.Reason == raft.DroppedChangePending
+	}, time.Minute, testTick)
+	var others []uint64
+	for id := uint64(1); id <= 3; id++ {
+		if id != leader.id {
+			others = append(others, id)
+		}
+	}
+	g.leader(others...)
+	g.network.Heal()
+	err := <-first
+	require.ErrorIs(t, err, ErrNotApplied, "another led: it is lost for certain")
+}
+
+func TestLeadershipIsTransferred(t *testing.T) {
+	g := newTestGroup(t, 3, nil).startAll()
+	for range 3 {
+		leader, follower := g.leader(), g.follower()
+		require.NoError(t, leader.TransferLeadership(patience(t), follower.id))
+		require.Equal(t, follower.id, g.leader().id)
+	}
+	leader, follower := g.leader(), g.follower()
+	g.network.Cut(leader.id, follower.id)
+	require.ErrorIs(t, leader.TransferLeadership(patience(t), follower.id), ErrRefused)
+}
+
+func TestStoppingHandsLeadershipOver(t *testing.T) {
+	g := newTestGroup(t, 3, nil).startAll()
+	leader := g.leader()
+	_, err := leader.Propose(patience(t), []byte("k+=x"))
+	require.NoError(t, err)
+	_, before := leader.Leader()
+	require.NoError(t, leader.Stop(patience(t)))
+	var others []uint64
+	for id := uint64(1); id <= 3; id++ {
+		if id != leader.id {
+			others = append(others, id)
+		}
+	}
+	_, after := g.leader(others...).Leader()
+	require.Equal(t, before+1, after, "one transfer, and no election that failed")
+	_, err = leader.Propose(patience(t), []byte("k+=y"))
+	require.ErrorIs(t, err, ErrStopped)
+	require.ErrorIs(t, err, ErrNotApplied)
+	require.NoError(t, leader.Err())
+}
+
+func TestAFailingDiskStopsTheReplicaAndLosesNothing(t *testing.T) {
+	g := newTestGroup(t, 3, nil).startAll()
+	leader := g.leader()
+	_, err := leader.Propose(patience(t), []byte("k+=kept,"))
+	require.NoError(t, err)
+	broken := errors.New("no space left")
+	leader.store.FailWrites(broken)
+	_, err = leader.Propose(patience(t), []byte("k+=lost"))
+	require.Error(t, err)
+	<-leader.Done()
+	require.ErrorIs(t, leader.Err(), broken)
+	_, err = leader.Read(patience(t), Linearizable)
+	require.ErrorIs(t, err, broken)
+	other := g.follower()
+	_, err = other.Read(patience(t), Linearizable)
+	require.NoError(t, err)
+	require.Contains(t, other.value("k"), "kept,")
+}
+
+func TestAFailingStateMachineStopsTheReplica(t *testing.T) {
+	g := newTestGroup(t, 1, nil).startAll()
+	m := g.leader()
+	broken := errors.New("does not compute")
+	machine := m.machine.(*register)
+	machine.mu.Lock()
+	machine.fail = broken
+	machine.mu.Unlock()
+	_, err := m.Propose(patience(t), []byte("k+=x"))
+	require.ErrorIs(t, err, ErrUnknownOutcome)
+	<-m.Done()
+	require.ErrorIs(t, m.Err(), broken)
+}

@@ -1,0 +1,341 @@
+package replica
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A group of replicas in one process, on memory logs and a memory network, for the tests of this package.
+
+// A register is a state machine: appends to named strings, and remembers how often it applied what.
+type register struct {
+	mu      sync.Mutex
+	state   map[string]string
+	applied uint64
+	fail    error
+}
+
+func newRegister() *register { return &register{state: map[string]string{}} }
+
+// Apply takes commands of the form key+=text and returns what the key then holds.
+func (r *register) Apply(commands []Command) ([][]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fail != nil {
+		return nil, r.fail
+	}
+	results := make([][]byte, len(commands))
+	for i, c := range commands {
+		key, text, _ := strings.Cut(string(c.Data), "+=")
+		r.state[key] += text
+		results[i] = []byte(r.state[key])
+		r.applied = c.Index
+	}
+	return results, nil
+}
+
+func (r *register) get(key string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state[key]
+}
+
+func (r *register) copy() map[string]string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.state)
+}
+
+type registerView []byte
+
+func (v registerView) WriteTo(w io.Writer) (int64, error) {
+	n, err := w.Write(v)
+	return int64(n), err
+}
+func (v registerView) Close() error { return nil }
+
+func (r *register) Capture() (View, error) {
+	data, err := json.Marshal(r.copy())
+	return registerView(data), err
+}
+
+func (r *register) Restore(contents io.Reader) error {
+	data, err := io.ReadAll(contents)
+	if err != nil {
+		return err
+	}
+	state := map[string]string{}
+	if err := json.Unmarshal(data, &state); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.state = state
+	return nil
+}
+
+// A durableRegister keeps its state by itself: what was committed, and what of that is synced.
+type durableRegister struct {
+	register
+	mu                sync.Mutex
+	committed, synced durableState
+}
+
+type durableState struct {
+	applied uint64
+	records map[string][]byte
+	state   map[string]string
+}
+
+func newDurableRegister() *durableRegister {
+	return &durableRegister{register: register{state: map[string]string{}}}
+}
+
+func (d *durableRegister) Commit(applied uint64, records []Record) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	next := durableState{applied: applied, records: maps.Clone(d.committed.records), state: d.copy()}
+	if next.records == nil {
+		next.records = map[string][]byte{}
+	}
+	for _, r := range records {
+		if r.Value == nil {
+			delete(next.records, string(r.Key))
+		} else {
+			next.records[string(r.Key)] = bytes.Clone(r.Value)
+		}
+	}
+	d.committed = next
+	return nil
+}
+
+func (d *durableRegister) Restore(contents io.Reader) error {
+	d.mu.Lock()
+	d.committed, d.synced = durableState{}, durableState{}
+	d.mu.Unlock()
+	return d.register.Restore(contents)
+}
+
+func (d *durableRegister) Recover() (uint64, []Record, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var records []Record
+	for _, key := range slices.Sorted(maps.Keys(d.committed.records)) {
+		records = append(records, Record{Key: []byte(key), Value: d.committed.records[key]})
+	}
+	return d.committed.applied, records, nil
+}
+
+func (d *durableRegister) Sync() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.synced = d.committed
+	return nil
+}
+
+// crashed returns what is left after a crash.
+func (d *durableRegister) crashed() *durableRegister {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	after := newDurableRegister()
+	after.committed, after.synced = d.synced, d.synced
+	if d.synced.state != nil {
+		after.state = maps.Clone(d.synced.state)
+	}
+	return after
+}
+
+// testGroup is members of one group, each on a host of its own.
+type testGroup struct {
+	t       *testing.T
+	network *MemoryNetwork
+	members map[uint64]*testMember
+	// change is applied to each configuration.
+	change  func(*Config)
+	durable bool
+	peers   []Member
+	level   slog.Level
+}
+
+type testMember struct {
+	*Replica
+	store   *MemoryLogStore
+	machine StateMachine
+	mu      sync.Mutex
+	events  []Event
+}
+
+const testTick = 10 * time.Millisecond
+
+func newTestGroup(t *testing.T, size int, change func(*Config)) *testGroup {
+	g := &testGroup{t: t, network: NewMemoryNetwork(), members: map[uint64]*testMember{}, change: change}
+	for id := uint64(1); id <= uint64(size); id++ {
+		g.peers = append(g.peers, Member{ID: id, Address: fmt.Sprint("memory:", id)})
+	}
+	t.Cleanup(g.stopAll)
+	return g
+}
+
+func (g *testGroup) startAll() *testGroup {
+	for _, p := range g.peers {
+		g.start(p.ID, nil)
+	}
+	return g
+}
+
+// start starts a member, on what it had if it ran before.
+func (g *testGroup) start(id uint64, change func(*Config)) *testMember {
+	g.t.Helper()
+	m := g.members[id]
+	if m == nil {
+		m = &testMember{store: NewMemoryLogStore()}
+		if g.durable {
+			m.machine = newDurableRegister()
+		}
+		g.members[id] = m
+	}
+	if !g.durable {
+		m.machine = newRegister()
+	}
+	config := Config{Group: 7, StateMachine: m.machine, Peers: g.peers, LeaseReads: true}
+	config.OnEvent = func(e Event) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.events = append(m.events, e)
+	}
+	for _, c := range []func(*Config){g.change, change} {
+		if c != nil {
+			c(&config)
+		}
+	}
+	level := max(g.level, slog.LevelWarn)
+	if os.Getenv("REPLICA_LOG") != "" {
+		level = slog.LevelDebug
+	}
+	r, err := Run(HostConfig{ID: id, Store: m.store, Transport: g.network.Transport(id), Tick: testTick,
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))}, config)
+	require.NoError(g.t, err)
+	m.Replica = r
+	return m
+}
+
+func (g *testGroup) stop(id uint64) {
+	g.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	require.NoError(g.t, g.members[id].Stop(ctx))
+}
+
+// crash ends a member without its knowing, and leaves what was synced.
+func (g *testGroup) crash(id uint64) {
+	m := g.members[id]
+	store := m.store.Crash()
+	var machine StateMachine
+	if d, ok := m.machine.(*durableRegister); ok {
+		machine = d.crashed()
+	}
+	g.network.Isolate(id)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = m.Stop(ctx)
+	m.store, m.machine = store, machine
+	g.network.Heal()
+}
+
+func (g *testGroup) stopAll() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var wg sync.WaitGroup
+	for _, m := range g.members {
+		wg.Go(func() { _ = m.Stop(ctx) })
+	}
+	wg.Wait()
+}
+
+func patience(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// leader waits until one member leads and the others that run know it.
+func (g *testGroup) leader(among ...uint64) *testMember {
+	g.t.Helper()
+	var leader *testMember
+	require.Eventually(g.t, func() bool {
+		leader = nil
+		for id, m := range g.members {
+			if len(among) > 0 && !slices.Contains(among, id) || m.stopping() {
+				continue
+			}
+			lead, _ := m.Leader()
+			if lead == 0 || leader != nil && leader.id != lead || g.members[lead].stopping() {
+				return false
+			}
+			if len(among) > 0 && !slices.Contains(among, lead) {
+				return false
+			}
+			leader = g.members[lead]
+		}
+		return leader != nil
+	}, time.Minute, 5*time.Millisecond, "nobody leads")
+	return leader
+}
+
+// follower returns the running member with the lowest ID that does not lead.
+func (g *testGroup) follower() *testMember {
+	leader := g.leader()
+	for _, id := range slices.Sorted(maps.Keys(g.members)) {
+		if m := g.members[id]; id != leader.id && !m.stopping() {
+			return m
+		}
+	}
+	g.t.Fatal("no follower runs")
+	return nil
+}
+
+func (m *testMember) value(key string) string {
+	switch s := m.machine.(type) {
+	case *register:
+		return s.get(key)
+	case *durableRegister:
+		return s.get(key)
+	}
+	return ""
+}
+
+// agree waits until all running members have applied the same.
+func (g *testGroup) agree(key, value string) {
+	g.t.Helper()
+	for id, m := range g.members {
+		if m.stopping() {
+			continue
+		}
+		require.Eventually(g.t, func() bool { return m.value(key) == value }, time.Minute, 5*time.Millisecond,
+			"member %d does not come to hold %q", id, value)
+	}
+}
+
+func count(m *testMember, is func(Event) bool) (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.events {
+		if is(e) {
+			n++
+		}
+	}
+	return n
+}
