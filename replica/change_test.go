@@ -23,22 +23,22 @@ func TestMembersAreAddedPromotedAndRemoved(t *testing.T) {
 			for i := range 50 {
 				text := fmt.Sprint(i, ",")
 				want += text
-				_, err := leader.Propose(patience(t), []byte("k+="+text))
+				_, err := leader.Propose(patient(t), []byte("k+="+text))
 				require.NoError(t, err)
 			}
 			join := func(c *Config) { c.Join = true }
 			g.start(4, join)
-			require.NoError(t, leader.AddMember(patience(t), Member{ID: 4, Address: "memory:4", Learner: true}))
+			require.NoError(t, leader.AddMember(patient(t), Member{ID: 4, Address: "memory:4", Learner: true}))
 			g.agree("k", want)
 			require.Positive(t, count(g.members[4], func(e Event) bool { _, is := e.(SnapshotReceived); return is }),
 				"the log is compacted: it takes a snapshot")
 			require.Contains(t, g.members[4].Members(), Member{ID: 4, Address: "memory:4", Learner: true})
-			require.NoError(t, leader.PromoteMember(patience(t), 4))
+			require.NoError(t, leader.PromoteMember(patient(t), 4))
 			require.Contains(t, leader.Members(), Member{ID: 4, Address: "memory:4"})
 			other := g.follower()
-			require.NoError(t, leader.RemoveMember(patience(t), other.id))
+			require.NoError(t, leader.RemoveMember(patient(t), other.id))
 			require.Len(t, leader.Members(), 3)
-			_, err := leader.Propose(patience(t), []byte("k+=end"))
+			_, err := leader.Propose(patient(t), []byte("k+=end"))
 			require.NoError(t, err)
 
 			// What was restored survives a restart, with the membership that belongs to it.
@@ -54,19 +54,19 @@ func TestChangesThatCannotBeMadeSayWhy(t *testing.T) {
 	g := newTestGroup(t, 3, nil).startAll()
 	leader, follower := g.leader(), g.follower()
 	var not *NotLeaderError
-	require.ErrorAs(t, follower.AddMember(patience(t), Member{ID: 4}), &not)
+	require.ErrorAs(t, follower.AddMember(patient(t), Member{ID: 4}), &not)
 	require.Equal(t, leader.id, not.Leader)
-	require.ErrorAs(t, follower.TransferLeadership(patience(t), follower.id), &not)
-	require.ErrorIs(t, leader.AddMember(patience(t), Member{}), ErrRefused)
-	require.ErrorIs(t, leader.RemoveMember(patience(t), 9), ErrRefused)
-	require.ErrorIs(t, leader.PromoteMember(patience(t), 9), ErrRefused)
-	require.ErrorIs(t, leader.ChangeMembers(patience(t), Change{}), ErrRefused)
-	require.ErrorIs(t, leader.TransferLeadership(patience(t), 9), ErrRefused)
+	require.ErrorAs(t, follower.TransferLeadership(patient(t), follower.id), &not)
+	require.ErrorIs(t, leader.AddMember(patient(t), Member{}), ErrRefused)
+	require.ErrorIs(t, leader.RemoveMember(patient(t), 9), ErrRefused)
+	require.ErrorIs(t, leader.PromoteMember(patient(t), 9), ErrRefused)
+	require.ErrorIs(t, leader.ChangeMembers(patient(t), Change{}), ErrRefused)
+	require.ErrorIs(t, leader.TransferLeadership(patient(t), 9), ErrRefused)
 
 	// A second change is refused while the first cannot be committed, and the first is answered when its fate is known.
 	g.network.Isolate(leader.id)
 	first := make(chan error, 1)
-	go func() { first <- leader.AddMember(patience(t), Member{ID: 4, Address: "memory:4", Learner: true}) }()
+	go func() { first <- leader.AddMember(patient(t), Member{ID: 4, Address: "memory:4", Learner: true}) }()
 	require.Eventually(t, func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*testTick)
 		defer cancel()
@@ -90,21 +90,21 @@ func TestLeadershipIsTransferred(t *testing.T) {
 	g := newTestGroup(t, 3, nil).startAll()
 	for range 3 {
 		leader, follower := g.leader(), g.follower()
-		require.NoError(t, leader.TransferLeadership(patience(t), follower.id))
+		require.NoError(t, leader.TransferLeadership(patient(t), follower.id))
 		require.Equal(t, follower.id, g.leader().id)
 	}
 	leader, follower := g.leader(), g.follower()
 	g.network.Cut(leader.id, follower.id)
-	require.ErrorIs(t, leader.TransferLeadership(patience(t), follower.id), ErrRefused)
+	require.ErrorIs(t, leader.TransferLeadership(patient(t), follower.id), ErrRefused)
 }
 
 func TestStoppingHandsLeadershipOver(t *testing.T) {
 	g := newTestGroup(t, 3, nil).startAll()
 	leader := g.leader()
-	_, err := leader.Propose(patience(t), []byte("k+=x"))
+	_, err := leader.Propose(patient(t), []byte("k+=x"))
 	require.NoError(t, err)
 	_, before := leader.Leader()
-	require.NoError(t, leader.Stop(patience(t)))
+	require.NoError(t, leader.Stop(patient(t)))
 	var others []uint64
 	for id := uint64(1); id <= 3; id++ {
 		if id != leader.id {
@@ -113,7 +113,7 @@ func TestStoppingHandsLeadershipOver(t *testing.T) {
 	}
 	_, after := g.leader(others...).Leader()
 	require.Equal(t, before+1, after, "one transfer, and no election that failed")
-	_, err = leader.Propose(patience(t), []byte("k+=y"))
+	_, err = leader.Propose(patient(t), []byte("k+=y"))
 	require.ErrorIs(t, err, ErrStopped)
 	require.ErrorIs(t, err, ErrNotApplied)
 	require.NoError(t, leader.Err())
@@ -122,18 +122,18 @@ func TestStoppingHandsLeadershipOver(t *testing.T) {
 func TestAFailingDiskStopsTheReplicaAndLosesNothing(t *testing.T) {
 	g := newTestGroup(t, 3, nil).startAll()
 	leader := g.leader()
-	_, err := leader.Propose(patience(t), []byte("k+=kept,"))
+	_, err := leader.Propose(patient(t), []byte("k+=kept,"))
 	require.NoError(t, err)
 	broken := errors.New("no space left")
 	leader.store.FailWrites(broken)
-	_, err = leader.Propose(patience(t), []byte("k+=lost"))
+	_, err = leader.Propose(patient(t), []byte("k+=lost"))
 	require.Error(t, err)
 	<-leader.Done()
 	require.ErrorIs(t, leader.Err(), broken)
-	_, err = leader.Read(patience(t), Linearizable)
+	_, err = leader.Read(patient(t), Linearizable)
 	require.ErrorIs(t, err, broken)
 	other := g.follower()
-	_, err = other.Read(patience(t), Linearizable)
+	_, err = other.Read(patient(t), Linearizable)
 	require.NoError(t, err)
 	require.Contains(t, other.value("k"), "kept,")
 }
@@ -146,7 +146,7 @@ func TestAFailingStateMachineStopsTheReplica(t *testing.T) {
 	machine.mu.Lock()
 	machine.fail = broken
 	machine.mu.Unlock()
-	_, err := m.Propose(patience(t), []byte("k+=x"))
+	_, err := m.Propose(patient(t), []byte("k+=x"))
 	require.ErrorIs(t, err, ErrUnknownOutcome)
 	<-m.Done()
 	require.ErrorIs(t, m.Err(), broken)

@@ -265,7 +265,7 @@ func (g *testGroup) stopAll() {
 	wg.Wait()
 }
 
-func patience(t *testing.T) context.Context {
+func patient(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	t.Cleanup(cancel)
 	return ctx

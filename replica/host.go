@@ -31,7 +31,8 @@ type Host struct {
 
 	mu       sync.RWMutex
 	replicas map[uint64]*Replica
-	// order holds the replicas in the order of their groups.
+	starting map[uint64]bool
+	// order holds the replicas in the order of their groups; nil if it is to be made anew.
 	order   []*Replica
 	stopped bool
 
@@ -74,6 +75,7 @@ func NewHost(config HostConfig) (*Host, error) {
 		sending:   make(chan struct{}, snapshots),
 		receiving: make(chan struct{}, snapshots),
 		replicas:  map[uint64]*Replica{},
+		starting:  map[uint64]bool{},
 		stop:      make(chan struct{}),
 		closed:    make(chan struct{}),
 	}
@@ -101,23 +103,42 @@ func (h *Host) Replica(group uint64) *Replica {
 // all returns the replicas in the order of their groups. The slice is not modified any more.
 func (h *Host) all() []*Replica {
 	h.mu.RLock()
-	defer h.mu.RUnlock()
+	order := h.order
+	h.mu.RUnlock()
+	if order != nil {
+		return order
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sortReplicas()
 	return h.order
 }
 
-// register makes a replica known.
-func (h *Host) register(r *Replica) error {
+// reserve makes sure that a group is started once at a time.
+func (h *Host) reserve(group uint64) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.stopped {
 		return fmt.Errorf("host %d: %w", h.id, ErrStopped)
 	}
-	if h.replicas[r.group] != nil {
-		return fmt.Errorf("group %d is started on host %d already: stop it first", r.group, h.id)
+	if h.replicas[group] != nil || h.starting[group] {
+		return fmt.Errorf("group %d is started on host %d already: stop it first", group, h.id)
 	}
-	h.replicas[r.group] = r
-	h.sortReplicas()
+	h.starting[group] = true
 	return nil
+}
+
+// register makes a replica known that is ready to be stepped, or none if its start has failed. It reports whether the host was
+// stopped meanwhile. The order is made anew when it is asked for: groups are often started by the thousand.
+func (h *Host) register(group uint64, r *Replica) (stopped bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.starting, group)
+	if r != nil {
+		h.replicas[group] = r
+		h.order = nil
+	}
+	return h.stopped
 }
 
 func (h *Host) unregister(r *Replica) {
@@ -125,7 +146,7 @@ func (h *Host) unregister(r *Replica) {
 	defer h.mu.Unlock()
 	if h.replicas[r.group] == r {
 		delete(h.replicas, r.group)
-		h.sortReplicas()
+		h.order = nil
 	}
 }
 

@@ -129,8 +129,8 @@ func (t *memoryTransport) Close() error {
 	t.mu.Lock()
 	t.closed = true
 	t.mu.Unlock()
-	t.network.stop(t)
 	t.end()
+	t.network.stop(t)
 	t.running.Wait()
 	return nil
 }

@@ -41,7 +41,7 @@ func (t *memoryTransport) SendSnapshot(snapshot *OutgoingSnapshot) {
 func (t *memoryTransport) stream(snapshot *OutgoingSnapshot) error {
 	receiver := t.reach(snapshot.Header.To)
 	if receiver == nil {
-		return errUnreachable
+		return t.unreachable()
 	}
 	handler := receiver.enter()
 	if handler == nil {
@@ -113,7 +113,15 @@ func (t *memoryTransport) await(ctx context.Context, to uint64) error {
 		return context.Cause(ctx)
 	}
 	if t.reach(to) == nil {
-		return errUnreachable
+		return t.unreachable()
 	}
 	return nil
+}
+
+// unreachable returns why the other host is not reached.
+func (t *memoryTransport) unreachable() error {
+	if t.life.Err() != nil {
+		return errTransportClosed
+	}
+	return errUnreachable
 }

@@ -79,13 +79,17 @@ func (h *Host) Start(config Config) (*Replica, error) {
 	if r.life, err = randomNumber(); err != nil {
 		return nil, err
 	}
-	if err := h.register(r); err != nil {
+	if err := h.reserve(r.group); err != nil {
 		return nil, err
 	}
 	if err := r.load(); err != nil {
-		h.unregister(r)
+		h.register(r.group, nil)
 		r.cancel()
 		return nil, fmt.Errorf("group %d on host %d: %w", r.group, r.id, err)
+	}
+	if h.register(r.group, r) {
+		r.finish()
+		return nil, fmt.Errorf("host %d: %w", h.id, ErrStopped)
 	}
 	h.steps.add(r.stepper())
 	return r, nil

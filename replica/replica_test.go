@@ -17,7 +17,7 @@ func TestProposalsAreAnsweredWithTheirResultOnEveryMember(t *testing.T) {
 	for id := uint64(1); id <= 3; id++ {
 		text := fmt.Sprint("<", id, ">")
 		want += text
-		result, err := g.members[id].Propose(patience(t), []byte("k+="+text))
+		result, err := g.members[id].Propose(patient(t), []byte("k+="+text))
 		require.NoError(t, err)
 		require.Equal(t, want, string(result.Data))
 		require.Equal(t, want, g.members[id].value("k"), "applied where it was proposed")
@@ -34,9 +34,9 @@ func TestReadsSeeWhatWasAcknowledgedBefore(t *testing.T) {
 		writer, reader := g.members[uint64(i%3+1)], g.members[uint64((i+1)%3+1)]
 		text := fmt.Sprint(i, ",")
 		want += text
-		_, err := writer.Propose(patience(t), []byte("k+="+text))
+		_, err := writer.Propose(patient(t), []byte("k+="+text))
 		require.NoError(t, err)
-		_, err = reader.Read(patience(t), []Consistency{Linearizable, Lease}[i%2])
+		_, err = reader.Read(patient(t), []Consistency{Linearizable, Lease}[i%2])
 		require.NoError(t, err)
 		require.Equal(t, want, reader.value("k"))
 	}
@@ -51,7 +51,7 @@ func TestManyAtOnce(t *testing.T) {
 		wg.Go(func() {
 			m := g.members[uint64(w%3+1)]
 			for i := range each {
-				result, err := m.Propose(patience(t), fmt.Appendf(nil, "%d+=%d,", w, i))
+				result, err := m.Propose(patient(t), fmt.Appendf(nil, "%d+=%d,", w, i))
 				if err != nil || result.Index == 0 {
 					t.Error(err)
 					return
@@ -80,12 +80,12 @@ func TestTheGroupGoesOnWhenTheLeaderCrashes(t *testing.T) {
 				leader := g.leader()
 				text := fmt.Sprint(round, ",")
 				want += text
-				_, err := leader.Propose(patience(t), []byte("k+="+text))
+				_, err := leader.Propose(patient(t), []byte("k+="+text))
 				require.NoError(t, err)
 				g.crash(leader.id)
 				other := g.follower()
 				want += "x"
-				_, err = other.Propose(patience(t), []byte("k+=x"))
+				_, err = other.Propose(patient(t), []byte("k+=x"))
 				require.NoError(t, err)
 				g.start(leader.id, nil)
 			}
@@ -101,13 +101,13 @@ func TestSessionsApplyOnceHoweverOftenTheLeaderChanges(t *testing.T) {
 	var wg sync.WaitGroup
 	for id := uint64(1); id <= 3; id++ {
 		wg.Go(func() {
-			s, err := g.members[id].OpenSession(patience(t))
+			s, err := g.members[id].OpenSession(patient(t))
 			if err != nil {
 				t.Error(err)
 				return
 			}
 			for i := range 60 {
-				if _, err := s.Propose(patience(t), fmt.Appendf(nil, "%d+=%d,", id, i)); err != nil {
+				if _, err := s.Propose(patient(t), fmt.Appendf(nil, "%d+=%d,", id, i)); err != nil {
 					t.Error(err)
 					return
 				}
@@ -139,7 +139,7 @@ func TestQueuesAreBounded(t *testing.T) {
 	g := newTestGroup(t, 3, func(c *Config) { c.MaxProposals, c.MaxReads = 2, 2 }).startAll()
 	leader := g.leader()
 	g.network.Isolate(leader.id)
-	ctx, cancel := context.WithCancel(patience(t))
+	ctx, cancel := context.WithCancel(patient(t))
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {
