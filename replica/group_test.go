@@ -30,7 +30,8 @@ type register struct {
 
 func newRegister() *register { return &register{state: map[string]string{}} }
 
-// Apply takes commands of the form key+=text and returns what the key then holds.
+// Apply takes commands of the form key+=text, which appends, and key:=text, which replaces, and returns what the key then
+// holds.
 func (r *register) Apply(commands []Command) ([][]byte, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -39,7 +40,11 @@ func (r *register) Apply(commands []Command) ([][]byte, error) {
 	}
 	results := make([][]byte, len(commands))
 	for i, c := range commands {
-		key, text, _ := strings.Cut(string(c.Data), "+=")
+		key, text, appends := strings.Cut(string(c.Data), "+=")
+		if !appends {
+			key, text, _ = strings.Cut(string(c.Data), ":=")
+			r.state[key] = ""
+		}
 		r.state[key] += text
 		results[i] = []byte(r.state[key])
 		r.applied = c.Index
