@@ -113,6 +113,9 @@ func TestContentsEveryFlippedBitIsFound(t *testing.T) {
 			contents[i] ^= 1 << bit
 			_, _, err := readContents(bytes.NewReader(contents))
 			require.Error(t, err, "bit %d of byte %d", bit, i)
+			if i >= len(contentsMagic) {
+				require.Regexp(t, "is damaged|cut short in", err.Error(), "bit %d of byte %d", bit, i)
+			}
 			contents[i] ^= 1 << bit
 		}
 	}
@@ -171,6 +174,7 @@ func TestContentsFramesThatDoNotBelong(t *testing.T) {
 		"there is a frame of kind '?' among the data": write(func(w *contentsWriter) { w.flush('?') }),
 		"is empty":            write(func(w *contentsWriter) { w.flush(frameData) }),
 		"says that it is at":  write(func(w *contentsWriter) { end(w, w.offset+1) }),
+		"the end frame at":    write(func(w *contentsWriter) { end(w, w.offset-1) }),
 		"has 0 bytes instead": write(func(w *contentsWriter) { w.flush(frameEnd) }),
 	} {
 		_, _, err := readContents(bytes.NewReader(contents))

@@ -38,7 +38,8 @@ const (
 	changeDelete
 )
 
-// A changeMark is where a session or a result is in the changeLog, and whether a record of it exists.
+// A changeMark is where a session or a result is in the changeLog, and whether a record of it exists. While the log is on
+// one or the other is so, apart from results that are pending.
 type changeMark struct {
 	at     int // 1 + the index of the change, 0 if there is none
 	stored bool
@@ -81,9 +82,7 @@ func (l *changeLog) removed(mark changeMark, deletion sessionChange) {
 		l.changes[mark.at-1] = deletion
 		return
 	}
-	if mark.stored {
-		l.changes = append(l.changes, deletion)
-	}
+	l.changes = append(l.changes, deletion)
 }
 
 // changes returns the records that have changed since the last call of changes, records or load, in the order in which they

@@ -114,6 +114,7 @@ func checkNothing(p *probe) {
 	p.must(p.store.Write(nil))
 	p.write(replica.Update{Group: 1}, replica.Update{Group: 1, Sync: true})
 	p.open(1).isNew()
+	p.empty("groups", len(p.groups()))
 }
 
 // What the reading methods have to do.
@@ -126,6 +127,7 @@ func logChecks() []check {
 		{"large entries come back as they were", checkLarge},
 		{"compacted entries are removed, below the first nothing happens", checkCompact},
 		{"reads see the log before a write or after it", checkConcurrent},
+		{"reads see a snapshot before it is installed or after that", checkConcurrentInstall},
 	}
 }
 
@@ -211,10 +213,16 @@ func checkConcurrent(p *probe) {
 	const rounds, length = 50, 40
 	l := p.open(1)
 	p.write(replica.Update{Group: 1, Entries: run(1, 1, length)})
+	defer meanwhile(func() { readWhole(p, l, length) })()
+	for round := uint64(2); round < rounds; round++ {
+		p.write(replica.Update{Group: 1, HardState: hard(round, round, round), Entries: run(round, 1, length)})
+	}
+}
+
+// meanwhile calls read again and again on two goroutines. It returns what ends that.
+func meanwhile(read func()) (end func()) {
 	var wait sync.WaitGroup
-	defer wait.Wait()
 	done := make(chan struct{})
-	defer close(done)
 	for range 2 {
 		wait.Add(1)
 		go func() {
@@ -224,13 +232,14 @@ func checkConcurrent(p *probe) {
 				case <-done:
 					return
 				default:
-					readWhole(p, l, length)
+					read()
 				}
 			}
 		}()
 	}
-	for round := uint64(2); round < rounds; round++ {
-		p.write(replica.Update{Group: 1, HardState: hard(round, round, round), Entries: run(round, 1, length)})
+	return func() {
+		close(done)
+		wait.Wait()
 	}
 }
 
@@ -250,5 +259,41 @@ func readWhole(p *probe, l *log, length uint64) {
 			p.Errorf("a mixture of terms %d and %d", entries[0].Term, entries[i].Term)
 			return
 		}
+	}
+}
+
+func checkConcurrentInstall(p *probe) {
+	const rounds = 15
+	l := p.open(1)
+	defer meanwhile(func() { readInstalled(p, l) })()
+	for round := uint64(1); round <= rounds; round++ {
+		m := meta(10*round, round, round)
+		l.stage(round, m, []byte("contents"))
+		p.write(replica.Update{Group: 1, HardState: hard(round, round, round), Snapshot: &m, Entries: run(round, m.Index+1, m.Index+5)})
+		p.write(replica.Update{Group: 1 + round, Entries: run(1, 1, 1)})
+		p.must(p.open(1).Compact(m.Index + 2))
+	}
+}
+
+// readInstalled reports it if what is seen of a log is not as it is between the writes that replace it by snapshots.
+func readInstalled(p *probe, l *log) {
+	state, conf, err := l.InitialState()
+	if err != nil || len(conf.Voters) > 1 || len(conf.Voters) == 1 && conf.Voters[0] != state.Term {
+		p.Errorf("hard state %+v with membership %+v, error %v", state, conf, err)
+	}
+	snapshot, err := l.Snapshot()
+	if m := snapshot.Metadata; err != nil || m.Index != 10*m.Term {
+		p.Errorf("snapshot %+v, error %v", snapshot, err)
+	}
+	first, err := l.FirstIndex()
+	if err != nil || first%10 > 3 {
+		p.Errorf("first index %d, error %v", first, err)
+	}
+	last, err := l.LastIndex()
+	if err != nil || last%10 != 5 && last != 0 {
+		p.Errorf("last index %d, error %v", last, err)
+	}
+	if entries, err := l.Log.Entries(last, last+1, noLimit); err == nil && entries[0].Index != last {
+		p.Errorf("entry %d, wanted %d", entries[0].Index, last)
 	}
 }
