@@ -437,3 +437,5 @@ func withLeaseReads(c *Config) {
 	c.CheckQuorum = true
 	c.ReadOnlyOption = ReadOnlyLeaseBased
 }
+
+func withLeaseOnRequest(c *Config) { c.CheckQuorum, c.ReadOnlyOption = true, ReadOnlySafeWithLease }

@@ -8,8 +8,6 @@ import (
 
 // Reads by lease beside reads by quorum (thesis §6.4.1): who keeps a lease and answers by it only when asked to.
 
-func withLeaseOnRequest(c *Config) { c.CheckQuorum, c.ReadOnlyOption = true, ReadOnlySafeWithLease }
-
 func TestLeaseReadNeedsTheLease(t *testing.T) {
 	c := newVoters(t, 3, withLeaseOnRequest)
 	letLeasesPass(c)

@@ -177,6 +177,7 @@ func (a *scriptArgs) options() []func(*Config) {
 		"prevote":       withPreVote,
 		"checkquorum":   withCheckQuorum,
 		"lease":         withLeaseReads,
+		"lease-on-ask":  withLeaseOnRequest,
 		"no-forwarding": func(c *Config) { c.DisableProposalForwarding = true },
 		"no-validation": func(c *Config) { c.DisableConfChangeValidation = true },
 		"step-down":     func(c *Config) { c.StepDownOnRemoval = true },

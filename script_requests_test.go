@@ -114,6 +114,16 @@ func (s *script) cmdRead(a *scriptArgs) {
 	}
 }
 
+// cmdLeaseRead asks a member for a read by its lease alone: lease-read 1.
+func (s *script) cmdLeaseRead(a *scriptArgs) {
+	index, ok := s.member(a).rn.LeaseRead()
+	if !ok {
+		s.printf("no lease to read by")
+		return
+	}
+	s.printf("read by lease at %d", index)
+}
+
 // cmdTransfer asks a member to have leadership transferred: transfer 1 2.
 func (s *script) cmdTransfer(a *scriptArgs) {
 	m := s.member(a)

@@ -206,15 +206,16 @@ func (s *script) networkCommands() map[string]scriptCommand {
 // viewCommands print a state.
 func (s *script) viewCommands() map[string]scriptCommand {
 	return map[string]scriptCommand{
-		"status":   s.cmdStatus,
-		"describe": s.cmdDescribe,
-		"members":  s.cmdMembers,
-		"progress": s.cmdProgress,
-		"log":      s.cmdLog,
-		"disk":     s.cmdDisk,
-		"applied":  s.cmdApplied,
-		"reads":    s.cmdReads,
-		"lease":    s.cmdLease,
+		"status":     s.cmdStatus,
+		"describe":   s.cmdDescribe,
+		"members":    s.cmdMembers,
+		"progress":   s.cmdProgress,
+		"log":        s.cmdLog,
+		"disk":       s.cmdDisk,
+		"applied":    s.cmdApplied,
+		"reads":      s.cmdReads,
+		"lease":      s.cmdLease,
+		"lease-read": s.cmdLeaseRead,
 	}
 }
 
