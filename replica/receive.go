@@ -21,6 +21,24 @@ type staging struct {
 	// sink is that of the snapshot that arrives, or arrived last; closed is set when there may be no other.
 	sink   *sink
 	closed bool
+	// verifier is that of the contents that arrived last, which may go on.
+	verifier *verifier
+}
+
+// verifierFor returns what checks contents from the offset on: what has seen them up to there, or, from the beginning, a new
+// one, and otherwise nil.
+func (s *staging) verifierFor(stream, offset uint64, meta pb.SnapshotMetadata) *verifier {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v := s.verifier; v != nil && v.stream == stream && v.seen == offset && offset > 0 {
+		return v
+	}
+	s.verifier.abandon()
+	s.verifier = nil
+	if offset == 0 {
+		s.verifier = newVerifier(stream, meta)
+	}
+	return s.verifier
 }
 
 // acquire takes the place. The error says who has it.
@@ -53,6 +71,7 @@ func (s *staging) close() {
 	s.mu.Lock()
 	s.closed = true
 	sink := s.sink
+	s.verifier.abandon()
 	s.mu.Unlock()
 	if sink != nil {
 		_ = sink.Close() // what was staged stays, or is written anew
@@ -108,7 +127,8 @@ func (r *Replica) receiveSnapshot(h SnapshotHeader) (SnapshotSink, error) {
 		return nil, fmt.Errorf("the snapshot cannot be staged: %w", err)
 	}
 	r.staging.progress(writer.Offset())
-	s := &sink{r: r, writer: writer, message: h.Message}
+	s := &sink{r: r, stream: h.Stream, writer: writer, message: h.Message}
+	s.verifier = r.staging.verifierFor(h.Stream, writer.Offset(), h.Message.Snapshot.Metadata)
 	if !r.staging.open(s) {
 		return nil, errors.Join(ErrStopped, s.Close())
 	}
@@ -133,10 +153,12 @@ func (r *Replica) checkHeader(h *SnapshotHeader) error {
 // A sink stages what arrives. It is the transport's, but ends with the replica.
 type sink struct {
 	r       *Replica
+	stream  uint64
 	message pb.Message
 
 	mu       sync.Mutex
 	writer   SnapshotWriter
+	verifier *verifier // nil for contents that are resumed
 	finished bool
 	closed   bool
 }
@@ -153,6 +175,9 @@ func (s *sink) Write(p []byte) (int, error) {
 	if s.closed {
 		return 0, ErrStopped
 	}
+	if err := s.verifier.write(p); err != nil {
+		return 0, s.refuse(err)
+	}
 	n, err := s.writer.Write(p)
 	s.r.staging.progress(s.writer.Offset())
 	return n, err
@@ -163,6 +188,9 @@ func (s *sink) Finish() error {
 	defer s.mu.Unlock()
 	if s.closed {
 		return ErrStopped
+	}
+	if err := s.verifier.finish(); err != nil {
+		return s.refuse(err)
 	}
 	if err := s.writer.Finish(); err != nil {
 		return err
@@ -190,4 +218,15 @@ func (s *sink) Close() error {
 	}
 	<-s.r.host.receiving
 	return err
+}
+
+// refuse discards what was staged, so that another attempt begins anew.
+func (s *sink) refuse(cause error) error {
+	err := s.writer.Close()
+	// What belongs to another stream is removed when one begins.
+	anew, stageErr := s.r.log.StageSnapshot(s.stream+1, s.message.Snapshot.Metadata)
+	if stageErr == nil {
+		s.writer = anew
+	}
+	return errors.Join(fmt.Errorf("the contents of the snapshot are refused: %w", cause), err, stageErr)
 }

@@ -73,8 +73,8 @@ type SnapshotSink interface {
 	Offset() uint64
 	// Write appends to the contents.
 	io.Writer
-	// Finish says that the contents are complete. It returns when they are durable and have been checked, and has the
-	// replica restore them.
+	// Finish says that the contents are complete. It returns when they have been checked and are durable, and has the
+	// replica restore them. What is wrong with them is an error: of this, or of a Write before.
 	Finish() error
 	// Close ends the use of the sink. Without Finish before, what has arrived is kept, to be resumed.
 	Close() error

@@ -6,8 +6,8 @@
 //		logstoretest.Run(t, logstoretest.Subject{Open: ..., Reopen: ..., Crash: ...})
 //	}
 //
-// Each check is a subtest with a store of its own, whose name says what has to hold. None takes longer than a second on
-// a store that writes a hundred times per second, and none relies on time.
+// Each check is a subtest with a store of its own, whose name says what has to hold. None relies on time, and none writes
+// more than a few megabytes. Run them with the race detector as well.
 package logstoretest
 
 import (
@@ -28,8 +28,8 @@ type Subject struct {
 	// Reopen closes a store that Open, Reopen or Crash returned, and opens it again in the way in which the next process
 	// would. Nil if the store cannot do that: then what needs it is not checked.
 	Reopen func(t testing.TB, store replica.LogStore) replica.LogStore
-	// Crash returns the store as the next process would find it if the machine had lost its power now. The one before is not used
-	// any more. Nil if there is no such thing: then what needs it is not checked.
+	// Crash returns the store as the next process would find it if the machine had lost its power now. The one before is
+	// not used any more. Nil if there is no such thing: then what needs it is not checked.
 	Crash func(t testing.TB, store replica.LogStore) replica.LogStore
 }
 

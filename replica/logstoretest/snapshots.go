@@ -199,7 +199,7 @@ func checkInstallAgain(p *probe) {
 func checkReading(p *probe) {
 	l := p.open(1)
 	p.write(replica.Update{Group: 1, Entries: run(1, 1, 9), Sync: true})
-	old := bytes.Repeat([]byte("old "), 1<<16)
+	old := bytes.Repeat([]byte("old "), 1<<14)
 	l.adopt(1, meta(3, 1, 1), old)
 	adopted, err := l.OpenSnapshot()
 	p.must(err)
@@ -251,7 +251,7 @@ func checkContents(p *probe) {
 	w, err := l.StageSnapshot(2, meta(4, 1, 1))
 	p.must(err)
 	var want bytes.Buffer
-	for i := range 300 {
+	for i := range 100 {
 		piece := bytes.Repeat([]byte{byte(i)}, i*37)
 		want.Write(piece)
 		writeAll(p, w, piece)
