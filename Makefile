@@ -3,11 +3,16 @@ FUZZTIME ?= 10s
 # SEEDS and EVENTS are how much make sim runs.
 SEEDS ?= 600
 EVENTS ?= 20000
+# DEMOFLAGS are what make demo passes on, such as --once, which ends after the first write and read.
+DEMOFLAGS ?=
+# CHAOSTIME is how long make chaos runs, and CHAOSFLAGS are what it passes on, such as -seed 7.
+CHAOSTIME ?= 10m
+CHAOSFLAGS ?=
 # BENCHFLAGS are what make bench passes on, such as -write; bench/README.md lists them.
 BENCHFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help test demo sim model mutants lint cover fuzz generate bench bench-go bench-smoke fmt
+.PHONY: help test demo simple chaos sim model mutants lint cover fuzz generate bench bench-go bench-smoke fmt
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): ## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -21,8 +26,14 @@ test: ## vet every module and run its tests under the race detector
 		(cd "$$dir" && go vet ./... && go test -race $$again -timeout 15m ./...); \
 	done
 
-demo: ## run the key-value store on its sample script
+demo: ## start a key-value store of three processes, write and read, and serve its dashboard until Ctrl-C
+	cd examples/kvstore && go run . demo $(DEMOFLAGS)
+
+simple: ## run the small in-process key-value store on its sample script
 	cd examples/simple && go run . demo < testdata/demo.txt
+
+chaos: ## torment a key-value store of five processes for CHAOSTIME and check what its clients saw
+	cd examples/kvstore && go run ./chaos/cmd/chaos -duration $(CHAOSTIME) $(CHAOSFLAGS)
 
 sim: ## run SEEDS simulated groups of 3, 5 and 7 members, EVENTS events each
 	go run ./rafttest/cmd/raftsim -seeds $(SEEDS) -events $(EVENTS) -nodes 3,5,7

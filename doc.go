@@ -155,7 +155,8 @@ member alike.
 
 ReadIndex finds an index such that a read is linearizable once the state machine has applied it (thesis §6.4). By
 default a round of heartbeats confirms that the leader still leads; ReadOnlyLeaseBased does without, where clocks can
-be relied upon. Any member may be asked. Reads that can no longer be answered are reported in Ready.LostReads with the
+be relied upon. ReadOnlySafeWithLease leaves the choice to each read: ReadIndex asks a quorum, LeaseRead the leader's lease. Any
+member may be asked. Reads that can no longer be answered are reported in Ready.LostReads with the
 reason.
 
 # Messages
