@@ -1,0 +1,307 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func refuse(status int, code string) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, _ *http.Request) bool {
+		fail(w, status, code, "try again", nil)
+		return true
+	}
+}
+
+func TestFailover(t *testing.T) {
+	cases := map[string]func(*fakeMember){
+		"a member is down":           func(m *fakeMember) { m.Close() },
+		"a member has no leader":     func(m *fakeMember) { m.misbehave(refuse(503, "no_leader")) },
+		"a member is unavailable":    func(m *fakeMember) { m.misbehave(refuse(503, "unavailable")) },
+		"a member stops":             func(m *fakeMember) { m.misbehave(refuse(503, "stopping")) },
+		"a member's disk has failed": func(m *fakeMember) { m.misbehave(refuse(503, "disk_failed")) },
+		"a member runs out of time":  func(m *fakeMember) { m.misbehave(refuse(503, "timeout")) },
+		"a proxy has lost a member": func(m *fakeMember) {
+			m.misbehave(func(w http.ResponseWriter, _ *http.Request) bool {
+				w.WriteHeader(http.StatusBadGateway)
+				return true
+			})
+		},
+		"a member hangs": func(m *fakeMember) {
+			m.misbehave(func(_ http.ResponseWriter, r *http.Request) bool {
+				_, _ = io.Copy(io.Discard, r.Body) // only then is the end of the connection noticed
+				<-r.Context().Done()
+				return true
+			})
+		},
+	}
+	for name, breakIt := range cases {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t, 3)
+			c := f.client(t, func(o *Options) { o.AttemptTimeout = 300 * time.Millisecond })
+			breakIt(f.members[0])
+			breakIt(f.members[1])
+			_, err := c.Put(t.Context(), "a", []byte("1"))
+			require.NoError(t, err)
+			require.Equal(t, 1, f.applied["a"])
+			before := f.members[0].requests.Load()
+			for range 10 {
+				_, err = c.Get(t.Context(), "a")
+				require.NoError(t, err)
+			}
+			require.Equal(t, before, f.members[0].requests.Load(), "it keeps to the member that answers")
+		})
+	}
+}
+
+// The first members apply the write and cut the connection before they answer.
+func TestWriteThatWasAppliedAndNotAnsweredIsAppliedOnce(t *testing.T) {
+	f := newFake(t, 3)
+	applyAndCut := func(m *fakeMember) func(http.ResponseWriter, *http.Request) bool {
+		return func(w http.ResponseWriter, r *http.Request) bool {
+			m.serve(httptest.NewRecorder(), r)
+			cut(w)
+			return true
+		}
+	}
+	f.members[0].misbehave(applyAndCut(f.members[0]))
+	f.members[1].misbehave(applyAndCut(f.members[1]))
+	c := f.client(t)
+	put, err := c.Put(t.Context(), "a", []byte("1"), IfAbsent())
+	require.NoError(t, err)
+	require.Equal(t, PutResult{Rev: 1, Created: true, Replayed: true}, put)
+	require.Equal(t, 1, f.applied["a"])
+	_, err = c.Put(t.Context(), "b", nil)
+	require.NoError(t, err)
+	require.Len(t, f.answers, 2, "every write has a key of its own")
+}
+
+func TestUnknownOutcome(t *testing.T) {
+	f := newFake(t, 2)
+	for _, m := range f.members {
+		m.misbehave(func(w http.ResponseWriter, r *http.Request) bool {
+			m.serve(httptest.NewRecorder(), r)
+			cut(w)
+			return true
+		})
+	}
+	c := f.client(t, func(o *Options) { o.MaxAttempts = 3 })
+	_, err := c.Put(t.Context(), "a", []byte("1"), IdempotencyKey("mine"))
+	require.ErrorIs(t, err, ErrUnknownOutcome)
+	require.ErrorIs(t, err, ErrUnavailable)
+	_, err = c.Get(t.Context(), "a")
+	require.ErrorIs(t, err, ErrUnavailable)
+	require.NotErrorIs(t, err, ErrUnknownOutcome, "a read has no outcome")
+
+	for _, m := range f.members {
+		m.misbehave(nil)
+	}
+	put, err := c.Put(t.Context(), "a", []byte("1"), IdempotencyKey("mine"))
+	require.NoError(t, err)
+	require.True(t, put.Replayed)
+	require.Equal(t, 1, f.applied["a"])
+}
+
+func TestOutcomeIsKnownWhenNothingWasSent(t *testing.T) {
+	f := newFake(t, 2)
+	f.members[0].Close()
+	f.members[1].misbehave(refuse(503, "no_leader"))
+	c := f.client(t, func(o *Options) { o.Timeout = 300 * time.Millisecond })
+	_, err := c.Put(t.Context(), "a", []byte("1"))
+	require.Error(t, err)
+	require.NotErrorIs(t, err, ErrUnknownOutcome)
+}
+
+func TestChangesOfTheClusterAreNotRepeated(t *testing.T) {
+	f := newFake(t, 3)
+	var changes atomic.Int64
+	f.members[0].Close() // nothing was sent: that may be repeated
+	f.members[1].misbehave(refuse(503, "no_leader"))
+	f.members[2].misbehave(func(w http.ResponseWriter, _ *http.Request) bool {
+		changes.Add(1)
+		cut(w)
+		return true
+	})
+	err := f.client(t).AddMember(t.Context(), Member{ID: 4, URL: "http://127.0.0.1:8404"})
+	require.ErrorIs(t, err, ErrUnknownOutcome)
+	require.EqualValues(t, 1, changes.Load())
+}
+
+func TestBusyMemberIsAskedAgain(t *testing.T) {
+	f := newFake(t, 2)
+	var busy atomic.Int64
+	busy.Store(2)
+	f.members[0].misbehave(func(w http.ResponseWriter, _ *http.Request) bool {
+		if busy.Add(-1) < 0 {
+			return false
+		}
+		fail(w, 429, "busy", "the queue is full", nil)
+		return true
+	})
+	c := f.client(t)
+	_, err := c.Put(t.Context(), "a", []byte("1"))
+	require.NoError(t, err)
+	require.Zero(t, f.members[1].requests.Load(), "a queue is no reason to burden another member")
+
+	f.members[0].misbehave(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Retry-After", "3600")
+		fail(w, 429, "busy", "the queue is full", nil)
+		return true
+	})
+	_, err = c.Put(t.Context(), "a", []byte("1"))
+	require.ErrorIs(t, err, ErrBusy)
+	var refusal *Error
+	require.ErrorAs(t, err, &refusal)
+	require.Equal(t, time.Hour, refusal.RetryAfter)
+}
+
+func TestRefusalsAreFinal(t *testing.T) {
+	for code, want := range map[string]error{
+		"unauthorized": ErrUnauthorized, "bad_request": ErrBadRequest, "too_large": ErrTooLarge,
+		"idempotency_conflict": ErrIdempotencyConflict, "change_pending": ErrChangePending, "conflict": ErrConflict,
+	} {
+		f := newFake(t, 2)
+		f.members[0].misbehave(refuse(400, code))
+		_, err := f.client(t).Put(t.Context(), "a", nil)
+		require.ErrorIs(t, err, want)
+		require.NotErrorIs(t, err, ErrUnknownOutcome)
+		require.Zero(t, f.members[1].requests.Load())
+	}
+}
+
+func TestTokenAndTimeoutAreSent(t *testing.T) {
+	f := newFake(t, 1)
+	var header http.Header
+	f.members[0].misbehave(func(_ http.ResponseWriter, r *http.Request) bool {
+		header = r.Header.Clone()
+		return false
+	})
+	c := f.client(t, func(o *Options) { o.Token, o.AttemptTimeout = "secret", 5*time.Second })
+	_, err := c.Put(t.Context(), "a", nil)
+	require.NoError(t, err)
+	require.Equal(t, "Bearer secret", header.Get("Authorization"))
+	require.Equal(t, "5s", header.Get("X-Request-Timeout"))
+	require.Len(t, header.Get("Idempotency-Key"), 26)
+}
+
+func TestRedirectIsAnError(t *testing.T) {
+	f := newFake(t, 2)
+	f.members[0].misbehave(func(w http.ResponseWriter, r *http.Request) bool {
+		http.Redirect(w, r, f.members[1].URL, http.StatusTemporaryRedirect)
+		return true
+	})
+	_, err := f.client(t, func(o *Options) { o.Token = "secret" }).Get(t.Context(), "a")
+	var refusal *Error
+	require.ErrorAs(t, err, &refusal)
+	require.Equal(t, 307, refusal.Status)
+	require.Zero(t, f.members[1].requests.Load())
+}
+
+func TestCancelledContextEndsACall(t *testing.T) {
+	f := newFake(t, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	f.members[0].misbehave(func(_ http.ResponseWriter, r *http.Request) bool {
+		_, _ = io.Copy(io.Discard, r.Body) // only then is the end of the connection noticed
+		cancel()
+		<-r.Context().Done()
+		return true
+	})
+	_, err := f.client(t).Put(ctx, "a", []byte("1"))
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, err, ErrUnknownOutcome)
+}
+
+func TestTimeoutNamesWhatWentWrong(t *testing.T) {
+	f := newFake(t, 1)
+	f.members[0].misbehave(refuse(503, "no_leader"))
+	_, err := f.client(t, func(o *Options) { o.Timeout = 200 * time.Millisecond }).Get(t.Context(), "a")
+	require.ErrorIs(t, err, ErrTimeout)
+	require.ErrorContains(t, err, "no_leader: try again")
+}
+
+func TestDiscoveryFollowsTheLeader(t *testing.T) {
+	f := newFake(t, 3)
+	c := f.client(t, func(o *Options) { o.Endpoints, o.Discover = f.urls()[:1], true })
+	require.NoError(t, c.Discover(t.Context()))
+	require.Equal(t, f.urls(), c.endpoints.urls())
+	f.mu.Lock()
+	f.leader = 3
+	f.mu.Unlock()
+	_, err := c.Put(t.Context(), "a", nil) // its answer names the leader
+	require.NoError(t, err)
+	before := f.members[2].requests.Load()
+	_, err = c.Put(t.Context(), "a", nil)
+	require.NoError(t, err)
+	require.Equal(t, before+1, f.members[2].requests.Load())
+
+	f.members[2].Close()
+	_, err = c.Put(t.Context(), "a", nil)
+	require.NoError(t, err, "a discovered member takes over")
+
+	f.members = f.members[:2]
+	require.NoError(t, c.Discover(t.Context()))
+	require.Len(t, c.endpoints.urls(), 2, "a member that has left is dropped")
+}
+
+func TestStatuses(t *testing.T) {
+	f := newFake(t, 3)
+	f.members[1].Close()
+	reports := f.client(t).Statuses(t.Context())
+	require.Len(t, reports, 3)
+	for i, report := range reports {
+		require.Equal(t, f.members[i].URL, report.Endpoint)
+		require.Equal(t, uint64(i+1), report.ID)
+		require.Equal(t, i == 1, report.Err != nil)
+	}
+	require.Equal(t, uint64(1), reports[2].Status.Leader)
+	require.Nil(t, reports[2].Status.Members[1].Lag)
+	require.Zero(t, *reports[2].Status.Members[0].Lag)
+}
+
+func TestUntrustedCertificateIsNotTriedAgainAndAgain(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	c, err := New(Options{Endpoints: []string{server.URL}, Timeout: time.Hour})
+	require.NoError(t, err)
+	_, err = c.Put(t.Context(), "a", nil)
+	require.ErrorIs(t, err, ErrUnavailable)
+	require.ErrorContains(t, err, "certificate")
+	require.NotErrorIs(t, err, ErrUnknownOutcome)
+
+	pool := x509.NewCertPool()
+	pool.AddCert(server.Certificate())
+	c, err = New(Options{Endpoints: []string{server.URL}, TLS: &tls.Config{RootCAs: pool}})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	_, err = c.Get(t.Context(), "a")
+	require.ErrorIs(t, err, ErrNotFound)
+}
+
+func TestMembersAreListedByTheLeader(t *testing.T) {
+	f := newFake(t, 3)
+	f.leader = 3
+	f.members[0].misbehave(func(w http.ResponseWriter, _ *http.Request) bool { // it was removed and does not know
+		w.Header().Set("X-Raft-Leader", "3")
+		fmt.Fprintf(w, `{"members":[{"id":1,"url":%q},{"id":3,"url":%q}]}`, f.members[0].URL, f.members[2].URL)
+		return true
+	})
+	members, err := f.client(t).Members(t.Context())
+	require.NoError(t, err)
+	require.Len(t, members, 3)
+	f.members[2].Close()
+	members, err = f.client(t).Members(t.Context())
+	require.NoError(t, err)
+	require.Len(t, members, 2, "without the leader any account will do")
+}

@@ -1,0 +1,140 @@
+package main
+
+// kvstore serve: one member of a cluster, until it is told to stop or its disk fails.
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/seed695671cb/raft/examples/kvstore/dashboard"
+	"github.com/seed695671cb/raft/examples/kvstore/server"
+)
+
+// stopTimeout bounds how long a member takes to stop when it is asked to.
+const stopTimeout = 20 * time.Second
+
+// serveFlags are the flags of serve as they are given.
+type serveFlags struct {
+	options   server.Options
+	peers     string
+	logLevel  string
+	logFormat string
+}
+
+// serveCommand is `kvstore serve`. It returns nil after SIGINT or SIGTERM, and an error if the member cannot be started or has
+// failed. SIGHUP has it read the tokens again.
+func serveCommand(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) error {
+	options, err := parseServe(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	options.Dashboard = dashboard.Handler()
+	// The signals count from the beginning, so that a member that is stopped while it starts stops in order.
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	member, err := server.New(options)
+	if err != nil {
+		return fmt.Errorf("member %d does not start: %w", options.ID, err)
+	}
+	fmt.Fprintf(stdout, "member %d of cluster %s serves %s\n", options.ID, options.Cluster, member.URL())
+	if !options.TLS.Enabled() {
+		fmt.Fprintln(stdout, "there is no certificate, so it listens on loopback only: --tls-cert, --tls-key and --tls-ca give it one")
+	}
+	return serveUntilDone(ctx, stop, member, options.Logger)
+}
+
+// serveUntilDone serves until ctx ends or the member fails. A second signal ends the process at once.
+func serveUntilDone(ctx context.Context, stop func(), member *server.Server, logger *slog.Logger) error {
+	served := make(chan error, 1)
+	go func() { served <- member.Serve() }()
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
+	for {
+		select {
+		case err := <-served:
+			return err
+		case <-reload:
+			if err := member.Reload(); err != nil {
+				logger.Error("the tokens stay as they were", "error", err)
+			}
+		case <-ctx.Done():
+			stop()
+			logger.Info("stopping")
+			deadline, cancel := context.WithTimeout(context.Background(), stopTimeout)
+			defer cancel()
+			return member.Shutdown(deadline)
+		}
+	}
+}
+
+// parseServe reads the flags.
+func parseServe(args []string, stderr io.Writer) (server.Options, error) {
+	var f serveFlags
+	flags := flag.NewFlagSet("kvstore serve", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	f.define(flags)
+	if err := flags.Parse(args); err != nil {
+		return server.Options{}, err
+	}
+	if flags.NArg() > 0 {
+		return server.Options{}, fmt.Errorf("serve takes no arguments, only flags: %q is not one", flags.Arg(0))
+	}
+	peers, err := server.ParsePeers(f.peers)
+	if err != nil {
+		return server.Options{}, fmt.Errorf("--peers: %w", err)
+	}
+	f.options.Peers = peers
+	f.options.Logger, err = newLogger(stderr, f.logLevel, f.logFormat)
+	return f.options, err
+}
+
+func (f *serveFlags) define(flags *flag.FlagSet) {
+	o := &f.options
+	flags.Uint64Var(&o.ID, "id", 0, "the member's `number`, from 1 on, never used again by another member")
+	flags.StringVar(&o.Listen, "listen", "", "`host:port` to listen on; a loopback address unless there is a certificate")
+	flags.StringVar(&o.URL, "url", "", "`URL` at which clients and members reach this one (default: http(s):// and --listen)")
+	flags.StringVar(&f.peers, "peers", "", "the members that begin the cluster, this one included: `1=URL,2=URL,3=URL`")
+	flags.BoolVar(&o.Join, "join", false, "wait to be added to a cluster that exists, with kvstore members add; --peers then says where its members are")
+	flags.StringVar(&o.Dir, "data", "", "`directory` that holds everything, made if it is not there")
+	flags.StringVar(&o.Cluster, "cluster", "kvstore", "the cluster's `name`; members of different ones refuse each other")
+	flags.StringVar(&o.TLS.Cert, "tls-cert", "", "`file` with the certificate, for clients and members, in PEM")
+	flags.StringVar(&o.TLS.Key, "tls-key", "", "`file` with its key")
+	flags.StringVar(&o.TLS.CA, "tls-ca", "", "`file` with the authorities that sign the members' certificates")
+	flags.StringVar(&o.Tokens, "tokens", "", "`file` with lines of TOKEN NAME read|write|admin; without it everybody may do everything")
+	flags.StringVar(&o.PeerProxy, "peer-proxy", "", "`URL` of a proxy through which the other members are reached, for tests")
+	flags.StringVar(&o.FaultFile, "fault-file", "", "`file` that makes the disk fail on command, for tests")
+	flags.StringVar(&o.Demo, "demo", "", "`URL` of the demo's controls, for the dashboard")
+	flags.Uint64Var(&o.SnapshotEntries, "snapshot-entries", 0, "compact the log after so many `entries` (default 100000)")
+	flags.Uint64Var(&o.SnapshotBytes, "snapshot-bytes", 0, "compact the log after so many `bytes` of entries (default 67108864)")
+	flags.DurationVar(&o.Tick, "tick", 100*time.Millisecond, "the unit of time: an election takes 10 to 20; the same on all members")
+	flags.StringVar(&f.logLevel, "log-level", "info", "what is logged to standard error: debug, info, warn or error")
+	flags.StringVar(&f.logFormat, "log-format", "text", "how: text or json")
+}
+
+func newLogger(out io.Writer, level, format string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("--log-level is %q: use debug, info, warn or error", level)
+	}
+	options := &slog.HandlerOptions{Level: l}
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(out, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(out, options)), nil
+	default:
+		return nil, fmt.Errorf("--log-format is %q: use text or json", format)
+	}
+}

@@ -1,0 +1,245 @@
+package server
+
+// Bodies and parameters of requests: read within bounds, and refused if there is anything in them that is not understood.
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	// maxAdminBody bounds the body of a request that changes the cluster.
+	maxAdminBody = 64 << 10
+	// maxTxnBody bounds that of a transaction: values that are base64 or escaped take more than they are.
+	maxTxnBody = 16 << 20
+	// bodyRate is how slowly a body may come, beyond the first seconds.
+	bodyRate = 64 << 10
+	// maxJSONDepth bounds how deep values of JSON stand inside one another. A transaction needs five.
+	maxJSONDepth = 16
+)
+
+// readBody reads the body of a request within a bound. The caller calls release when the body is no longer in use.
+func (a *api) readBody(w http.ResponseWriter, r *request, limit int64) (body []byte, release func(), err error) {
+	if r.ContentLength > limit {
+		return nil, nil, tooLarge("the body has %d bytes: at most %d are allowed", r.ContentLength, limit)
+	}
+	size := r.ContentLength
+	if size < 0 {
+		size = limit
+	}
+	if !a.bodies.acquire(size) {
+		return nil, nil, busy("the bodies of the requests at work have %d bytes together, which is the bound: try again later", a.bodies.bound)
+	}
+	release = func() { a.bodies.release(size) }
+	body, err = a.readLimited(w, r, limit)
+	if err != nil {
+		release()
+		return nil, nil, err
+	}
+	a.totals.bytesIn.Add(uint64(len(body)))
+	return body, release, nil
+}
+
+func (a *api) readLimited(w http.ResponseWriter, r *request, limit int64) ([]byte, error) {
+	// A client that stops sending must not hold its place for ever. The deadline is taken back when the body is there, because
+	// reaching it would look as if the client had gone. If it is not, the deadline spares net/http waiting for the rest.
+	r.bodyBegun = true
+	control := http.NewResponseController(w)
+	allowed := a.limits.bodyTimeout + time.Duration(limit/bodyRate)*time.Second
+	bounded := control.SetReadDeadline(time.Now().Add(allowed)) == nil
+	var buffer bytes.Buffer
+	if r.ContentLength > 0 {
+		buffer.Grow(int(r.ContentLength) + bytes.MinRead)
+	}
+	_, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
+	var over *http.MaxBytesError
+	if errors.As(err, &over) {
+		return nil, tooLarge("the body has more than %d bytes: that is the most that is allowed", limit)
+	}
+	if err != nil {
+		return nil, badRequest("the body ended early, or came too slowly: %v", err)
+	}
+	if bounded {
+		_ = control.SetReadDeadline(time.Time{})
+	}
+	return buffer.Bytes(), nil
+}
+
+// decodeJSON reads one JSON value, strictly: no unknown fields, nothing behind it, nothing that is not Unicode. What JSON would
+// quietly replace could otherwise name another key.
+func decodeJSON(body []byte, into any) error {
+	if !utf8.Valid(body) {
+		return badRequest("the body is not UTF-8: give keys that are not as key64, and values with base64")
+	}
+	if err := checkJSON(body); err != nil {
+		return err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return badJSON(err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return badRequest("there is something behind the JSON object in the body: send one object")
+	}
+	return nil
+}
+
+func badJSON(err error) error {
+	var known *apiError
+	if errors.As(err, &known) {
+		return known
+	}
+	if errors.Is(err, io.EOF) {
+		return badRequest("the body is empty: send a JSON object as described in API.md")
+	}
+	return badRequest("the body is not the JSON that is expected here: %v", err)
+}
+
+// checkJSON looks through the text for what the decoder of the standard library lets pass, or takes too much memory for: halves of
+// surrogate pairs, and depth.
+func checkJSON(body []byte) error {
+	depth, quoted := 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted && c == '\\':
+			length, ok := escapeLength(body[i:])
+			if !ok {
+				return badRequest(`half a surrogate pair in the JSON, at byte %d: it is not Unicode`, i)
+			}
+			i += length - 1
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			depth--
+		}
+		if depth > maxJSONDepth {
+			return badRequest("the JSON is nested more than %d deep: that is no request of API.md", maxJSONDepth)
+		}
+	}
+	return nil
+}
+
+// escapeLength returns how many bytes the escape sequence at the beginning of text has, with the second half of a surrogate pair.
+// It is not ok if there is only one half.
+func escapeLength(text []byte) (length int, ok bool) {
+	if len(text) < 6 || text[1] != 'u' {
+		return 2, true
+	}
+	const high, low, end = 0xD800, 0xDC00, 0xE000
+	unit := hex4(text[2:6])
+	if unit < high || unit >= end {
+		return 6, true
+	}
+	if unit >= low || len(text) < 12 || text[6] != '\\' || text[7] != 'u' {
+		return 0, false
+	}
+	second := hex4(text[8:12])
+	return 12, second >= low && second < end
+}
+
+// hex4 reads four hexadecimal digits; -1 if they are none, which the decoder reports.
+func hex4(digits []byte) int {
+	value := 0
+	for _, c := range digits {
+		switch {
+		case c >= '0' && c <= '9':
+			value = value<<4 | int(c-'0')
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			value = value<<4 | int(c|0x20-'a'+10)
+		default:
+			return -1
+		}
+	}
+	return value
+}
+
+// parameters are those of a request's query.
+type parameters struct{ values url.Values }
+
+// query reads the parameters, each of which has to be among the known ones and may be given once.
+func (r *request) query(known ...string) (parameters, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return parameters{}, badRequest("the query is malformed, write %% as %%25 and ; as %%3B: %v", err)
+	}
+	for _, name := range sortedKeys(values) {
+		if !slices.Contains(known, name) && (name != "token" || !r.endpoint.stream) {
+			return parameters{}, badRequest("there is no parameter %q here: there are %q", name, known)
+		}
+		if len(values[name]) > 1 {
+			return parameters{}, badRequest("the parameter %q is given %d times: give it once", name, len(values[name]))
+		}
+	}
+	return parameters{values: values}, nil
+}
+
+func sortedKeys(values url.Values) []string {
+	names := make([]string, 0, len(values))
+	for name := range values {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (p parameters) text(name string) string { return p.values.Get(name) }
+
+// number returns a number within bounds, both inclusive, or the default if it is absent.
+func (p parameters) number(name string, byDefault, least, most uint64) (uint64, error) {
+	if !p.values.Has(name) {
+		return byDefault, nil
+	}
+	n, err := parseNumber(p.values.Get(name))
+	if err != nil || n < least || n > most {
+		return 0, badRequest("the parameter %s is %q: it must be a number from %d to %d", name, p.values.Get(name), least, most)
+	}
+	return n, nil
+}
+
+// flag returns whether something is asked for: absent, true or false, or present without a value.
+func (p parameters) flag(name string) (bool, error) {
+	if !p.values.Has(name) {
+		return false, nil
+	}
+	switch text := p.values.Get(name); text {
+	case "", "true", "1":
+		return true, nil
+	case "false", "0":
+		return false, nil
+	default:
+		return false, badRequest("the parameter %s is %q: it must be true or false", name, text)
+	}
+}
+
+// requestTimeout reads how long a member may try.
+func requestTimeout(header http.Header, limits *limits) (time.Duration, error) {
+	text := header.Get("X-Request-Timeout")
+	if text == "" {
+		return limits.timeout, nil
+	}
+	timeout, err := time.ParseDuration(text)
+	if err != nil || timeout <= 0 {
+		return 0, badRequest("X-Request-Timeout is %q: give a duration as in 5s or 1500ms, more than 0", text)
+	}
+	return min(timeout, limits.maxTimeout), nil
+}
+
+func quoteKey(key []byte) string {
+	const most = 64
+	if len(key) > most {
+		return fmt.Sprintf("%q...", key[:most])
+	}
+	return fmt.Sprintf("%q", key)
+}

@@ -1,0 +1,23 @@
+package server
+
+// Bounds on what requests hold at the same time.
+
+import "sync/atomic"
+
+// A budget is a number that can be taken from as long as there is enough. One that asks for more than all of it gets it if
+// nobody else has any.
+type budget struct {
+	bound int64
+	used  atomic.Int64
+}
+
+func (b *budget) acquire(n int64) bool {
+	used := b.used.Add(n)
+	if used > b.bound && used != n {
+		b.used.Add(-n)
+		return false
+	}
+	return true
+}
+
+func (b *budget) release(n int64) { b.used.Add(-n) }

@@ -1,0 +1,211 @@
+package server
+
+// Changes as they happen: GET /watch.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed695671cb/raft/examples/kvstore/store"
+	"github.com/seed695671cb/raft/replica"
+)
+
+type watchEvent struct {
+	Rev uint64 `json:"rev"`
+	jsonKey
+	jsonValue
+	PrevRev uint64 `json:"prev_rev,omitempty"`
+}
+
+type progressEvent struct {
+	Rev uint64 `json:"rev"`
+}
+
+// wholeRevision is the number, within a revision, that stands for all of its changes.
+const wholeRevision = math.MaxUint32
+
+func (a *api) handleWatch(w http.ResponseWriter, r *request) error {
+	query, err := r.query("prefix", "from", "after")
+	if err != nil {
+		return err
+	}
+	prefix := query.text("prefix")
+	if len(prefix) > store.MaxKeyBytes {
+		return badRequest("the prefix has %d bytes: at most %d are possible, as in a key", len(prefix), store.MaxKeyBytes)
+	}
+	from, err := watchPosition(query, r.Header)
+	if err != nil {
+		return err
+	}
+	if from.Rev == 0 {
+		if err := a.awaitNow(r.Context()); err != nil {
+			return err
+		}
+	}
+	watcher, err := a.keys.Watch([]byte(prefix), from)
+	if err != nil {
+		return err
+	}
+	return a.watch(r, watcher, a.newEventStream(w))
+}
+
+// awaitNow makes sure that what this member takes for the newest revision is not older than the request: what was acknowledged
+// before is not an event of a watch from now on.
+func (a *api) awaitNow(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, a.limits.timeout)
+	defer cancel()
+	_, err := a.member.Read(ctx, replica.Linearizable)
+	return err
+}
+
+// watchPosition says where a watch begins: after an event that was seen, or with a revision. Revision 0 is now.
+func watchPosition(query parameters, header http.Header) (store.Position, error) {
+	if id := header.Get("Last-Event-ID"); id != "" {
+		return positionAfter(id)
+	}
+	from, err := query.number("from", 0, 1, math.MaxInt64)
+	if err != nil {
+		return store.Position{}, err
+	}
+	id := query.text("after")
+	if id == "" {
+		return store.Position{Rev: from}, nil
+	}
+	if from != 0 {
+		return store.Position{}, badRequest("both from and after are given: give one of them")
+	}
+	return positionAfter(id)
+}
+
+// positionAfter returns the position after the event of that ID.
+func positionAfter(id string) (store.Position, error) {
+	revText, subText, found := strings.Cut(id, ".")
+	rev, err := parseNumber(revText)
+	sub, errSub := parseNumber(subText)
+	if !found || err != nil || errSub != nil || rev > math.MaxInt64 || sub > wholeRevision {
+		return store.Position{}, badRequest("%q is not the ID of an event: give one as it was sent, such as 12.0", id)
+	}
+	if sub == wholeRevision {
+		return store.Position{Rev: rev + 1}, nil
+	}
+	if rev == 0 {
+		return store.Position{}, badRequest("%q is not the ID of an event: revisions begin with 1", id)
+	}
+	return store.Position{Rev: rev, Sub: uint32(sub)}.Next(), nil
+}
+
+func eventID(p store.Position) string {
+	return strconv.FormatUint(p.Rev, 10) + "." + strconv.FormatUint(uint64(p.Sub), 10)
+}
+
+// watch sends what the watcher sees until the client goes, the member stops, or the watcher has fallen too far behind.
+func (a *api) watch(r *request, watcher *store.Watcher, stream *eventStream) error {
+	progress := newProgress(watcher, stream)
+	if err := progress.send(); err != nil {
+		return err
+	}
+	checked := time.Now()
+	for {
+		events, err := a.nextEvents(r.Context(), watcher)
+		if r.Context().Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return a.endStream(stream, err)
+		}
+		if err := progress.deliver(events); err != nil {
+			return err
+		}
+		if time.Since(checked) < a.limits.keepAlive {
+			continue
+		}
+		checked = time.Now()
+		if err := a.tokens.authorize(r); err != nil {
+			return a.endStream(stream, err)
+		}
+	}
+}
+
+// nextEvents returns no events, and no error, if there were none for the time of a sign of life.
+func (a *api) nextEvents(ctx context.Context, watcher *store.Watcher) ([]store.Event, error) {
+	wait, cancel := context.WithTimeout(ctx, a.limits.keepAlive)
+	defer cancel()
+	events, err := watcher.Next(wait)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return events, nil
+	}
+	return events, err
+}
+
+// endStream sends an error as the last event.
+func (a *api) endStream(stream *eventStream, err error) error {
+	answer := a.asAPIError(err)
+	if err := stream.jsonEvent("", "error", answer.body()); err != nil {
+		return err
+	}
+	return stream.send()
+}
+
+// A watchProgress sends events, and how far they go when there are none.
+type watchProgress struct {
+	watcher *store.Watcher
+	stream  *eventStream
+	told    uint64 // the client knows that it has all up to this revision
+}
+
+func newProgress(watcher *store.Watcher, stream *eventStream) *watchProgress {
+	return &watchProgress{watcher: watcher, stream: stream}
+}
+
+// deliver sends events, or a sign of life if there are none.
+func (p *watchProgress) deliver(events []store.Event) error {
+	if len(events) == 0 {
+		return p.send()
+	}
+	for i := range events {
+		if err := p.add(&events[i]); err != nil {
+			return err
+		}
+		if p.stream.buffer.Len() < retainedBuffer {
+			continue
+		}
+		if err := p.stream.send(); err != nil {
+			return err
+		}
+	}
+	return p.stream.send()
+}
+
+func (p *watchProgress) add(e *store.Event) error {
+	body := watchEvent{Rev: e.Rev, jsonKey: encodeKey(e.Key), PrevRev: e.PrevRev}
+	switch e.Type {
+	case store.EventPut:
+		body.jsonValue = encodeValue(e.Value)
+		return p.stream.jsonEvent(eventID(e.Position), "put", body)
+	case store.EventDelete:
+		return p.stream.jsonEvent(eventID(e.Position), "delete", body)
+	default:
+		return fmt.Errorf("event %s is of type %d, which this program does not know", eventID(e.Position), e.Type)
+	}
+}
+
+// send tells how far the watch has come, if that is news, or that it is still there. The ID lets browsers go on from there.
+func (p *watchProgress) send() error {
+	rev := p.watcher.Rev()
+	if rev == p.told && p.stream.begun {
+		p.stream.comment("keep-alive")
+		return p.stream.send()
+	}
+	p.told = rev
+	id := eventID(store.Position{Rev: rev, Sub: wholeRevision})
+	if err := p.stream.jsonEvent(id, "progress", progressEvent{Rev: rev}); err != nil {
+		return err
+	}
+	return p.stream.send()
+}
