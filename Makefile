@@ -17,14 +17,8 @@ BENCHFLAGS ?=
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): ## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 12
 
-# Tests of compat and interop build programs and read files outside of their modules, where the go command does not look for
-# changes: their results are not cached.
 test: ## vet every module and run its tests under the race detector
-	@set -eu; for dir in $$(scripts/modules.sh); do \
-		case $$dir in ./compat/* | ./interop) again=-count=1 ;; *) again= ;; esac; \
-		echo "-- $$dir: go vet, go test -race"; \
-		(cd "$$dir" && go vet ./... && go test -race $$again -timeout 15m ./...); \
-	done
+	scripts/test.sh
 
 demo: ## start a key-value store of three processes, write and read, and serve its dashboard until Ctrl-C
 	cd examples/kvstore && go run . demo $(DEMOFLAGS)

@@ -54,12 +54,14 @@ func (a *appender) run() {
 			return
 		}
 		updates = a.write(batch, updates[:0])
-		if a.failed == nil {
-			for i := range batch {
-				a.deliver(&batch[i], out)
+		for i := range batch {
+			if a.failed != nil {
+				batch[i].r.fail(a.failed)
+				continue
 			}
-			out.flush()
+			a.deliver(&batch[i], out)
 		}
+		out.flush()
 		a.finish(batch)
 	}
 }

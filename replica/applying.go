@@ -27,6 +27,8 @@ type applying struct {
 	sessions    *sessionTable
 	// introduced are the members that the transport knows for this group.
 	introduced []Member
+	// changes are the numbers of membership changes that are applied and not answered.
+	changes []uint64
 	// confChanged is set when the membership's records are to be stored.
 	confChanged bool
 
@@ -335,9 +337,28 @@ func (r *Replica) applyChange(e *pb.Entry) error {
 	a.members.retain(a.confState)
 	a.confChanged = true
 	r.membersChanged()
-	a.run.settle(context.life == r.life, context.number, outcome{result: Result{Index: e.Index}})
+	if context.life == r.life {
+		a.changes = append(a.changes, context.number)
+	}
+	r.settleChanges(e.Index)
 	r.events.emit(MembersChanged{Members: r.memberList()})
 	return nil
+}
+
+// settleChanges answers those who have asked for changes, unless they have led into a joint membership that is to be left
+// first: until then majorities of the old members are needed.
+func (r *Replica) settleChanges(index uint64) {
+	a := &r.applying
+	for _, number := range a.changes {
+		if len(a.confState.VotersOutgoing) > 0 {
+			r.waiting.survives(number)
+		} else {
+			a.run.settle(true, number, outcome{result: Result{Index: index}})
+		}
+	}
+	if len(a.confState.VotersOutgoing) == 0 {
+		a.changes = nil
+	}
 }
 
 func decodeChange(e *pb.Entry) (change pb.ConfChangeV2, err error) {

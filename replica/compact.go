@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -81,18 +82,21 @@ func (r *Replica) compact(index uint64) error {
 	return nil
 }
 
-// save captures the state, and has it written to the log store while applying goes on. If another snapshot is being written
-// or received it does nothing: there will be another occasion.
+// save captures the state, and has it written to the log store while applying goes on. If that has been done already, it
+// only compacts. If another snapshot is being written or received, or the host writes as many as it may, it does nothing: there
+// will be another occasion.
 func (r *Replica) save(done chan<- outcome) error {
-	if err := r.staging.acquire("saved", r.id, 0); err != nil {
-		if done != nil {
-			done <- outcome{err: err}
-		}
-		return nil
-	}
-	c, err := r.captureView()
+	newest, err := r.log.Snapshot()
 	if err != nil {
-		r.staging.release()
+		return fmt.Errorf("the newest snapshot is not readable: %w", err)
+	}
+	if index := newest.Metadata.Index; index >= r.applying.index {
+		tell(done, outcome{result: Result{Index: index}})
+		return r.compact(index)
+	}
+	c, err := r.captureToSave()
+	if err != nil || c == nil {
+		tell(done, outcome{err: errSaving})
 		return err
 	}
 	r.applying.entries, r.applying.bytes = 0, 0
@@ -101,9 +105,38 @@ func (r *Replica) save(done chan<- outcome) error {
 	return nil
 }
 
+// errSaving is why a snapshot is not made on demand.
+var errSaving = errors.New("other snapshots are being written or received at the moment: try again later")
+
+func tell(done chan<- outcome, o outcome) {
+	if done != nil {
+		done <- o
+	}
+}
+
+// captureToSave captures a view if there is a place to write it, which it takes, and otherwise returns nil.
+func (r *Replica) captureToSave() (*capturedView, error) {
+	if err := r.staging.acquire("saved", r.id, 0); err != nil {
+		return nil, nil
+	}
+	select {
+	case r.host.saving <- struct{}{}:
+	default:
+		r.staging.release()
+		return nil, nil
+	}
+	c, err := r.captureView()
+	if err != nil {
+		<-r.host.saving
+		r.staging.release()
+	}
+	return c, err
+}
+
 func (r *Replica) saveView(c *capturedView, done chan<- outcome) {
 	defer r.background.Done()
 	defer r.staging.release()
+	defer func() { <-r.host.saving }()
 	defer c.view.Close()
 	bytes, err := r.stage(c)
 	if err == nil {
@@ -114,19 +147,11 @@ func (r *Replica) saveView(c *capturedView, done chan<- outcome) {
 	} else if !r.stopping() {
 		r.fail(fmt.Errorf("a snapshot could not be saved: %w", err))
 	}
-	if done != nil {
-		done <- outcome{result: Result{Index: c.meta.Index}, err: err}
-	}
+	tell(done, outcome{result: Result{Index: c.meta.Index}, err: err})
 }
 
 // stage writes the view to the log store and makes it the newest snapshot there.
 func (r *Replica) stage(c *capturedView) (bytes uint64, err error) {
-	select {
-	case r.host.saving <- struct{}{}:
-		defer func() { <-r.host.saving }()
-	case <-r.ctx.Done():
-		return 0, ErrStopped
-	}
 	writer, err := r.log.StageSnapshot(c.stream, c.meta)
 	if err != nil {
 		return 0, err

@@ -18,7 +18,8 @@ type HostConfig struct {
 	Transport Transport
 	// Tick is the unit of time of all groups. 100 ms.
 	Tick time.Duration
-	// Workers is how many goroutines step replicas, and as many apply entries. GOMAXPROCS.
+	// Workers is how many goroutines step replicas, and as many apply entries, and restore snapshots: a state machine that
+	// takes long keeps one of these from other groups. GOMAXPROCS.
 	Workers int
 	// MaxSnapshots bounds the snapshots that are written, sent and received at the same time, each. 4.
 	MaxSnapshots int
@@ -48,7 +49,8 @@ type Config struct {
 	// HeartbeatTicks is how many ticks are between heartbeats. 1.
 	HeartbeatTicks int
 	// LeaseReads has leaders keep a lease, so that Read with Lease need not ask anybody. It relies on clocks that run at
-	// the same speed, up to a tenth and two ticks (thesis §6.4.1).
+	// the same speed, up to a tenth and two ticks (thesis §6.4.1), and that do not stand still: the monotonic clock does
+	// while a machine is suspended, though not while a process is stopped.
 	LeaseReads bool
 
 	// MaxProposals bounds the commands proposed here that wait for their result, and MaxProposalBytes their size. 4096 and
@@ -64,7 +66,7 @@ type Config struct {
 	MaxMessages     int
 	MaxMessageBytes int
 	// MaxSessions bounds the client sessions that the group remembers: when one more is opened, that which was not used for the
-	// longest time is forgotten. The leader's counts. 4096.
+	// longest time is forgotten. What counts is the configuration of the member on which that one is opened. 4096.
 	MaxSessions int
 
 	// SnapshotEntries and SnapshotBytes are after how many applied entries, and bytes of them, a snapshot is made, or the

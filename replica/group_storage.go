@@ -24,10 +24,17 @@ func (s *groupStorage) InitialState() (pb.HardState, pb.ConfState, error) {
 	return hard, a.confState, nil
 }
 
-// Snapshot implements raft.Storage: with the metadata of a captured view. If there is none, one is asked for.
+// Snapshot implements raft.Storage: with the metadata of a captured view. If there is none behind which the log goes on, one is
+// asked for.
 func (s *groupStorage) Snapshot() (pb.Snapshot, error) {
-	v := s.r.views.newest(s.r.host.clock)
-	if v == nil {
+	first, err := s.Log.FirstIndex()
+	if err != nil {
+		return pb.Snapshot{}, err
+	}
+	now, _ := s.r.host.clock.read()
+	v := s.r.views.newest(now)
+	if v == nil || v.meta.Index+1 < first {
+		s.r.views.retireBelow(first - 1)
 		s.r.apply(applyJob{capture: true})
 		return pb.Snapshot{}, raft.ErrSnapshotTemporarilyUnavailable
 	}

@@ -12,6 +12,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/seed695671cb/raft"
+	pb "github.com/seed695671cb/raft/raftpb"
 )
 
 // A Host runs this process's members of any number of groups. Its methods may be called from any goroutine.
@@ -32,12 +35,17 @@ type Host struct {
 	mu       sync.RWMutex
 	replicas map[uint64]*Replica
 	starting map[uint64]bool
+	starts   sync.WaitGroup
 	// order holds the replicas in the order of their groups; nil if it is to be made anew.
 	order   []*Replica
 	stopped bool
+	// failure is why the log store cannot be used any more.
+	failure error
 
 	// unknown counts messages for groups that are not started here.
 	unknown atomic.Uint64
+	// refused counts messages that must not come over a network.
+	refused atomic.Uint64
 
 	stop     chan struct{}
 	ticking  sync.WaitGroup
@@ -114,31 +122,45 @@ func (h *Host) all() []*Replica {
 	return h.order
 }
 
-// reserve makes sure that a group is started once at a time.
+// reserve makes sure that a group is started once at a time, and that the host waits for that start to end.
 func (h *Host) reserve(group uint64) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.stopped {
+	switch {
+	case h.stopped:
 		return fmt.Errorf("host %d: %w", h.id, ErrStopped)
-	}
-	if h.replicas[group] != nil || h.starting[group] {
+	case h.failure != nil:
+		return fmt.Errorf("host %d: %w", h.id, h.failure)
+	case h.replicas[group] != nil || h.starting[group]:
 		return fmt.Errorf("group %d is started on host %d already: stop it first", group, h.id)
 	}
 	h.starting[group] = true
+	h.starts.Add(1)
 	return nil
 }
 
-// register makes a replica known that is ready to be stepped, or none if its start has failed. It reports whether the host was
-// stopped meanwhile. The order is made anew when it is asked for: groups are often started by the thousand.
-func (h *Host) register(group uint64, r *Replica) (stopped bool) {
+// release ends a reservation.
+func (h *Host) release(group uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.starting, group)
-	if r != nil {
-		h.replicas[group] = r
-		h.order = nil
+	h.starts.Done()
+}
+
+// register makes a replica known that is ready to be stepped, unless the host has been stopped, or has failed, meanwhile. The
+// order is made anew when it is asked for: groups are often started by the thousand.
+func (h *Host) register(r *Replica) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.stopped:
+		return fmt.Errorf("host %d: %w", h.id, ErrStopped)
+	case h.failure != nil:
+		return fmt.Errorf("host %d: %w", h.id, h.failure)
 	}
-	return h.stopped
+	h.replicas[r.group] = r
+	h.order = nil
+	return nil
 }
 
 func (h *Host) unregister(r *Replica) {
@@ -175,6 +197,10 @@ func (h *Host) tick() {
 func (h *Host) HandleMessages(from uint64, batch []Message) {
 	for i := range batch {
 		m := &batch[i]
+		if !h.mayCome(&m.Message) {
+			h.refused.Add(1)
+			continue
+		}
 		r := h.Replica(m.Group)
 		if r == nil {
 			h.unknown.Add(1)
@@ -182,6 +208,17 @@ func (h *Host) HandleMessages(from uint64, batch []Message) {
 		}
 		r.deliver(&m.Message)
 	}
+}
+
+// mayCome reports whether a message may come over the network. What this host's own goroutines tell each other may not,
+// nor may a snapshot without its contents; see HandleSnapshot.
+func (h *Host) mayCome(m *pb.Message) bool {
+	switch m.Type {
+	case pb.MsgSnap, pb.MsgStorageAppend, pb.MsgStorageAppendResp, pb.MsgStorageApply, pb.MsgStorageApplyResp:
+		return false
+	}
+	local := m.From == raft.LocalAppendThread || m.From == raft.LocalApplyThread || m.From == h.id
+	return m.To == h.id && !local && !raft.IsLocalMsg(m.Type)
 }
 
 // HandleUnreachable implements Handler.
@@ -211,10 +248,16 @@ func (h *Host) undelivered(to uint64, batch []Message) {
 
 // fail stops all replicas, because the log store has failed.
 func (h *Host) fail(err error) {
+	h.mu.Lock()
+	h.failure = err
+	h.mu.Unlock()
 	for _, r := range h.all() {
 		r.fail(err)
 	}
 }
+
+// Refused returns how many messages came that cannot have been sent by a host that works.
+func (h *Host) Refused() uint64 { return h.refused.Load() }
 
 // UnknownGroups returns how many messages came for groups that were not started here.
 func (h *Host) UnknownGroups() uint64 { return h.unknown.Load() }
@@ -225,6 +268,7 @@ func (h *Host) Stop(ctx context.Context) error {
 	h.mu.Lock()
 	h.stopped = true
 	h.mu.Unlock()
+	h.starts.Wait()
 	err := h.stopReplicas(ctx)
 	h.shutdown.Do(func() {
 		close(h.stop)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/seed695671cb/raft"
 	pb "github.com/seed695671cb/raft/raftpb"
@@ -60,8 +61,20 @@ type proposing struct {
 func (r *Replica) takeProposal(p *proposal) {
 	pr := &r.stepping.proposing
 	if p.change == nil && len(pr.parked) > 0 || !r.tryPropose(p) {
-		pr.parked = append(pr.parked, p)
+		r.park(p)
 	}
+}
+
+// minPruned is how many may be parked before those that nobody waits for are looked for.
+const minPruned = 64
+
+// park has a proposal wait. Of those that nobody waits for any more it keeps no more than of the others.
+func (r *Replica) park(p *proposal) {
+	pr := &r.stepping.proposing
+	if live, _ := r.waiting.counts(); len(pr.parked) >= 2*live+minPruned {
+		pr.parked = slices.DeleteFunc(pr.parked, func(p *proposal) bool { return !r.waiting.awaited(p) })
+	}
+	pr.parked = append(pr.parked, p)
 }
 
 // proposeParked proposes what could not be proposed before, as far as it can.
@@ -84,11 +97,11 @@ func (r *Replica) proposeParked() {
 
 // tryPropose proposes, or settles what cannot be proposed. It returns false if that is to be tried again later.
 func (r *Replica) tryPropose(p *proposal) bool {
-	if !r.waiting.begin(p) {
-		return true
-	}
 	if p.change != nil {
 		r.proposeChange(p)
+		return true
+	}
+	if !r.waiting.begin(p, r.ownTerm()) {
 		return true
 	}
 	err := r.stepping.rn.Propose(p.data)
@@ -96,22 +109,34 @@ func (r *Replica) tryPropose(p *proposal) bool {
 		r.proposed(p)
 		return true
 	}
+	r.waiting.retract(p)
 	var dropped *raft.ProposalDroppedError
 	if errors.As(err, &dropped) {
 		return false
 	}
-	r.waiting.settle(p.number, outcome{err: notApplied{err}})
+	r.waiting.settle(p.number, outcome{err: outcomeOf(p, err)})
 	return true
 }
 
-// proposed notes where a proposal is now.
+// outcomeOf says what a proposal's failure means for its outcome: it may have been proposed before.
+func outcomeOf(p *proposal, err error) error {
+	if p.stepped {
+		return unknown{err}
+	}
+	return notApplied{err}
+}
+
+// ownTerm returns the term in whose log this member, as its leader, puts what is proposed, or 0 if it does not lead.
+func (r *Replica) ownTerm() uint64 {
+	if status := r.stepping.rn.BasicStatus(); status.RaftState == raft.StateLeader {
+		return status.Term
+	}
+	return 0
+}
+
+// proposed notes that a proposal is on its way.
 func (r *Replica) proposed(p *proposal) {
 	s := &r.stepping
-	term := uint64(0)
-	if s.rn.BasicStatus().RaftState == raft.StateLeader {
-		term = s.rn.BasicStatus().Term
-	}
-	r.waiting.entered(p, term)
 	p.tick = s.ticked
 	if p.again {
 		s.proposing.unsettled = append(s.proposing.unsettled, p)
@@ -121,15 +146,17 @@ func (r *Replica) proposed(p *proposal) {
 // proposeChange proposes a membership change: only a leader does, since nobody hears of it if another refuses it.
 func (r *Replica) proposeChange(p *proposal) {
 	s := &r.stepping
-	if status := s.rn.BasicStatus(); status.RaftState != raft.StateLeader {
-		r.waiting.settle(p.number, outcome{err: &NotLeaderError{Leader: status.Lead}})
+	term := r.ownTerm()
+	if term == 0 {
+		r.waiting.settle(p.number, outcome{err: &NotLeaderError{Leader: s.rn.BasicStatus().Lead}})
+		return
+	}
+	if !r.waiting.begin(p, term) {
 		return
 	}
 	if err := s.rn.ProposeConfChange(*p.change); err != nil {
 		r.waiting.settle(p.number, outcome{err: notApplied{fmt.Errorf("%w: %w", ErrRefused, err)}})
-		return
 	}
-	r.proposed(p)
 }
 
 // retryTicks is after how many election timeouts what was passed to a leader, and not settled, is proposed again.
@@ -143,7 +170,7 @@ func (r *Replica) retryUnsettled() {
 	}
 	again := make([]*proposal, 0, len(pr.unsettled)+len(pr.parked))
 	for _, p := range pr.unsettled {
-		if r.waiting.begin(p) {
+		if r.waiting.awaited(p) {
 			again = append(again, p)
 		}
 	}
@@ -157,7 +184,7 @@ func (r *Replica) retryOverdue() {
 	pr := &s.proposing
 	for len(pr.unsettled) > 0 {
 		p := pr.unsettled[0]
-		waits := r.waiting.begin(p)
+		waits := r.waiting.awaited(p)
 		if waits && s.ticked-p.tick < r.retryAfter() {
 			return
 		}

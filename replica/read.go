@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/seed695671cb/raft"
@@ -50,7 +51,10 @@ func (r *Replica) Read(ctx context.Context, consistency Consistency) (index uint
 		return o.result.Index, o.err
 	case <-ctx.Done():
 		rd.gone.Store(true)
-		return 0, fmt.Errorf("%w: the read could not be confirmed: %w", ErrNoLeader, context.Cause(ctx))
+		if leader, _ := r.Leader(); leader == 0 {
+			return 0, fmt.Errorf("%w: the read could not be confirmed: %w", ErrNoLeader, context.Cause(ctx))
+		}
+		return 0, fmt.Errorf("the read was not confirmed by a leader in time: %w", context.Cause(ctx))
 	case <-r.done:
 		return 0, r.stoppedError()
 	}
@@ -120,6 +124,9 @@ func (r *Replica) readLost(lost raft.LostRead) {
 		return
 	}
 	rg := &r.stepping.reading
+	if _, live := r.waiting.counts(); len(rg.parked) >= 2*live+minPruned {
+		rg.parked = slices.DeleteFunc(rg.parked, func(rd *read) bool { return rd.gone.Load() })
+	}
 	rg.parked = append(rg.parked, reads...)
 	rg.parkedTill = r.stepping.ticked + 1
 }

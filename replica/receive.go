@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	pb "github.com/seed695671cb/raft/raftpb"
 )
@@ -26,10 +27,8 @@ type staging struct {
 }
 
 // verifierFor returns what checks contents from the offset on: what has seen them up to there, or, from the beginning, a new
-// one, and otherwise nil.
+// one, and otherwise nil. The caller holds the lock.
 func (s *staging) verifierFor(stream, offset uint64, meta pb.SnapshotMetadata) *verifier {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if v := s.verifier; v != nil && v.stream == stream && v.seen == offset && offset > 0 {
 		return v
 	}
@@ -41,10 +40,23 @@ func (s *staging) verifierFor(stream, offset uint64, meta pb.SnapshotMetadata) *
 	return s.verifier
 }
 
+// forgetVerifier ends the check of contents of which nothing more has come for a while.
+func (s *staging) forgetVerifier(v *verifier) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.verifier == v && s.busy != "received" {
+		v.abandon()
+		s.verifier = nil
+	}
+}
+
 // acquire takes the place. The error says who has it.
 func (s *staging) acquire(who string, from, index uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return ErrStopped
+	}
 	if s.busy != "" {
 		return fmt.Errorf("a snapshot is being %s at the moment: try again later", s.busy)
 	}
@@ -58,12 +70,22 @@ func (s *staging) release() {
 	s.busy, s.index, s.received = "", 0, 0
 }
 
-// open notes the sink, and reports whether it may be used.
-func (s *staging) open(sink *sink) bool {
+// open stages what arrives, unless that has come to its end.
+func (s *staging) open(r *Replica, h *SnapshotHeader) (*sink, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sink = sink
-	return !s.closed
+	if s.closed {
+		return nil, ErrStopped
+	}
+	meta := h.Message.Snapshot.Metadata
+	writer, err := r.log.StageSnapshot(h.Stream, meta)
+	if err != nil {
+		return nil, err
+	}
+	s.received = writer.Offset()
+	s.sink = &sink{r: r, stream: h.Stream, writer: writer, message: h.Message}
+	s.sink.verifier = s.verifierFor(h.Stream, writer.Offset(), meta)
+	return s.sink, nil
 }
 
 // close ends the use of the log by what arrives.
@@ -120,17 +142,11 @@ func (r *Replica) receiveSnapshot(h SnapshotHeader) (SnapshotSink, error) {
 		<-r.host.receiving
 		return nil, err
 	}
-	writer, err := r.log.StageSnapshot(h.Stream, h.Message.Snapshot.Metadata)
+	s, err := r.staging.open(r, &h)
 	if err != nil {
 		r.staging.release()
 		<-r.host.receiving
 		return nil, fmt.Errorf("the snapshot cannot be staged: %w", err)
-	}
-	r.staging.progress(writer.Offset())
-	s := &sink{r: r, stream: h.Stream, writer: writer, message: h.Message}
-	s.verifier = r.staging.verifierFor(h.Stream, writer.Offset(), h.Message.Snapshot.Metadata)
-	if !r.staging.open(s) {
-		return nil, errors.Join(ErrStopped, s.Close())
 	}
 	return s, nil
 }
@@ -216,9 +232,15 @@ func (s *sink) Close() error {
 	if !s.finished {
 		s.r.staging.release()
 	}
+	if v := s.verifier; v != nil {
+		time.AfterFunc(verifierTime, func() { s.r.staging.forgetVerifier(v) })
+	}
 	<-s.r.host.receiving
 	return err
 }
+
+// verifierTime is for how long contents that have stopped coming can go on without losing what checks them.
+const verifierTime = time.Minute
 
 // refuse discards what was staged, so that another attempt begins anew.
 func (s *sink) refuse(cause error) error {

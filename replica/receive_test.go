@@ -15,7 +15,7 @@ func contentsOf(t *testing.T, m *testMember, to uint64) ([]byte, SnapshotHeader)
 	var c *capturedView
 	require.Eventually(t, func() bool {
 		m.apply(applyJob{capture: true})
-		c = m.views.newest(m.host.clock)
+		c = m.views.newest(0)
 		return c != nil
 	}, time.Minute, time.Millisecond)
 	var b bytes.Buffer

@@ -172,8 +172,10 @@ func (r *Replica) restore(meta *pb.SnapshotMetadata) error {
 		return err
 	}
 	r.membersChanged()
-	r.publish()
+	// First, since what the snapshot holds instead of entries must not be taken for lost.
 	r.waiting.superseded()
+	r.publish()
+	r.views.retireBelow(r.applying.index)
 	r.later(func() { r.retryUnsettled() })
 	r.events.emit(SnapshotReceived{From: r.staging.sender(), Index: meta.Index, Bytes: size})
 	return nil

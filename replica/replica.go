@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -49,7 +50,8 @@ type Replica struct {
 	done     chan struct{}
 	err      atomic.Pointer[error]
 	// refusing is set when Stop has been called: nothing new is accepted.
-	refusing atomic.Bool
+	refusing  atomic.Bool
+	handsOver sync.Once
 	// background are snapshots under way; they end with ctx.
 	background sync.WaitGroup
 	ctx        context.Context
@@ -82,14 +84,15 @@ func (h *Host) Start(config Config) (*Replica, error) {
 	if err := h.reserve(r.group); err != nil {
 		return nil, err
 	}
+	defer h.release(r.group)
 	if err := r.load(); err != nil {
-		h.register(r.group, nil)
+		r.introduce(nil)
 		r.cancel()
 		return nil, fmt.Errorf("group %d on host %d: %w", r.group, r.id, err)
 	}
-	if h.register(r.group, r) {
+	if err := h.register(r); err != nil {
 		r.finish()
-		return nil, fmt.Errorf("host %d: %w", h.id, ErrStopped)
+		return nil, err
 	}
 	h.steps.add(r.stepper())
 	return r, nil
@@ -229,7 +232,8 @@ func (r *Replica) deliver(m *pb.Message) {
 }
 
 func (r *Replica) reportUnreachable(id uint64) {
-	if r.inbox.putUnreachable(id) {
+	known := slices.ContainsFunc(*r.members.Load(), func(m Member) bool { return m.ID == id })
+	if known && r.inbox.putUnreachable(id) {
 		r.host.steps.add(r.stepper())
 	}
 }

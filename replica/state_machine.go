@@ -43,8 +43,8 @@ type View interface {
 type DurableStateMachine interface {
 	StateMachine
 
-	// Commit is called after each Apply and Restore, and also when there was nothing to apply. In one atomic write it
-	// stores what they have done, the index, and the records. The write need not be durable, but if it is lost, so must
+	// Commit is called after one or several calls of Apply, after Restore, and also when there was nothing to apply. In one
+	// atomic write it stores what they have done, the index, and the records. The write need not be durable, but if it is lost, so must
 	// be all later ones.
 	Commit(applied uint64, records []Record) error
 

@@ -65,10 +65,12 @@ func (r *Replica) step(out *outbox) {
 	r.takeIn(&in)
 	arrived := len(in.acks) > 0 && hasSnapshot(in.acks)
 	r.inbox.giveBack(in)
-	r.proposeParked()
-	r.readParked()
-	for r.stepping.rn.HasReady() {
-		r.handleReady(out)
+	for range 2 { // what waits for a leader need not wait for another step
+		r.proposeParked()
+		r.readParked()
+		for r.stepping.rn.HasReady() {
+			r.handleReady(out)
+		}
 	}
 	if arrived && !r.stepping.installs {
 		r.staging.release()

@@ -14,9 +14,8 @@ import (
 // nothing uses its log and its state machine any more. What still waits for an outcome is told that it is unknown. If ctx ends,
 // leadership is not waited for any longer. The error says why the replica had stopped of itself before, if it had.
 func (r *Replica) Stop(ctx context.Context) error {
-	if !r.refusing.Swap(true) {
-		r.handOver(ctx)
-	}
+	r.refusing.Store(true)
+	r.handsOver.Do(func() { r.handOver(ctx) })
 	r.finish()
 	err := r.Err()
 	if r.ownsHost {
@@ -27,7 +26,7 @@ func (r *Replica) Stop(ctx context.Context) error {
 
 // handOver has the most advanced voter lead instead, if this member leads.
 func (r *Replica) handOver(ctx context.Context) {
-	t := &transfer{outcome: make(chan error, 1)}
+	t := &transfer{away: true, outcome: make(chan error, 1)}
 	began := r.call(ctx, func() {
 		if t.to = r.successor(); t.to == raft.None {
 			t.outcome <- nil

@@ -12,8 +12,11 @@ import (
 
 // transfer is one that a caller waits for.
 type transfer struct {
-	to      uint64
-	term    uint64
+	to, term uint64
+	// deadline is the tick at which nothing more is to be expected.
+	deadline uint64
+	// away says that it is enough if this member leads no longer.
+	away    bool
 	outcome chan error
 }
 
@@ -40,6 +43,10 @@ func (r *Replica) awaitTransfer(ctx context.Context, t *transfer) error {
 	}
 }
 
+// transferTimeouts is for how many election timeouts the outcome of a transfer is waited for. The leader gives it up after one;
+// when it has stepped down, the transferee should be elected in another.
+const transferTimeouts = 3
+
 // beginTransfer runs on the stepping goroutine.
 func (r *Replica) beginTransfer(t *transfer) {
 	s := &r.stepping
@@ -60,6 +67,7 @@ func (r *Replica) beginTransfer(t *transfer) {
 		return
 	}
 	t.term = status.Term
+	t.deadline = s.ticked + uint64(transferTimeouts*r.config.ElectionTicks)
 	s.transfer = t
 	s.rn.TransferLeader(t.to)
 }
@@ -74,12 +82,14 @@ func (r *Replica) checkTransfer() {
 	}
 	status := s.rn.BasicStatus()
 	switch {
-	case status.Lead == t.to:
+	case status.Lead == t.to, t.away && status.RaftState != raft.StateLeader:
 		t.outcome <- nil
 	case status.Lead != raft.None && status.Term > t.term:
 		t.outcome <- notApplied{fmt.Errorf("%w: %d was elected instead of %d", ErrRefused, status.Lead, t.to)}
 	case status.RaftState == raft.StateLeader && status.LeadTransferee == raft.None:
 		t.outcome <- notApplied{fmt.Errorf("%w: member %d did not take over within an election timeout", ErrRefused, t.to)}
+	case s.ticked >= t.deadline:
+		t.outcome <- unknown{fmt.Errorf("member %d has not taken over in time, and may yet do so", t.to)}
 	default:
 		return
 	}

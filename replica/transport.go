@@ -16,7 +16,8 @@ type Message struct {
 	pb.Message
 }
 
-// A Transport carries messages between hosts. It may lose, delay, repeat and reorder them; the fewer the better.
+// A Transport carries messages between hosts. It may lose, delay and reorder them; the fewer the better. It must not repeat
+// a MsgProp: what it carries would be applied twice, unless it belongs to a session.
 // MemoryNetwork connects hosts of one process; contrib/httptransport connects processes.
 //
 // All methods may be called from any goroutine. None waits for the network.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/seed695671cb/raft"
 	pb "github.com/seed695671cb/raft/raftpb"
@@ -25,12 +26,14 @@ type capturedView struct {
 	stream uint64
 	header contentsHeader
 	view   View
-	// What follows is guarded by views.mu. readers counts who uses the view; usedAt is the tick of the last use.
+	// What follows is guarded by views.mu. readers counts who uses the view; usedAt is the tick of the last use. A retired
+	// view is of no use to anybody new.
 	readers int
 	usedAt  uint64
+	retired bool
 }
 
-// views are the views of one replica, one in general.
+// views are the views of one replica, one in general, in ascending order of their indexes.
 type views struct {
 	mu   sync.Mutex
 	list []*capturedView
@@ -38,17 +41,15 @@ type views struct {
 	sent map[uint64]uint64
 }
 
-// newest returns the newest view, and nil if one has to be captured first. It is kept for a while: the caller may then use it.
-func (v *views) newest(clock *hostClock) *capturedView {
-	now, _ := clock.read()
+// newest returns the view to send, and nil if one has to be captured first. It is kept for a while: the caller may then use it.
+func (v *views) newest(now uint64) *capturedView {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if len(v.list) == 0 {
-		return nil
+	if n := len(v.list); n > 0 && !v.list[n-1].retired {
+		v.list[n-1].usedAt = now
+		return v.list[n-1]
 	}
-	c := v.list[len(v.list)-1]
-	c.usedAt = now
-	return c
+	return nil
 }
 
 // use takes part in the use of the view at an index.
@@ -56,7 +57,7 @@ func (v *views) use(index uint64) *capturedView {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, c := range v.list {
-		if c.meta.Index == index {
+		if c.meta.Index == index && !c.retired {
 			c.readers++
 			return c
 		}
@@ -64,12 +65,19 @@ func (v *views) use(index uint64) *capturedView {
 	return nil
 }
 
-func (v *views) release(c *capturedView, clock *hostClock) {
-	now, _ := clock.read()
+// share takes part in the use of a view that the caller uses already.
+func (v *views) share(c *capturedView) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	c.readers++
+}
+
+func (v *views) release(c *capturedView, now uint64) {
+	v.mu.Lock()
 	c.readers--
 	c.usedAt = now
+	v.mu.Unlock()
+	v.closeIf(func(c *capturedView) bool { return c.retired })
 }
 
 // held reports whether there is a view, which is to be closed in time.
@@ -83,19 +91,39 @@ func (v *views) held() bool {
 func (v *views) oldest() (index uint64, some bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if len(v.list) == 0 {
-		return 0, false
+	for _, c := range v.list {
+		if !c.retired {
+			return c.meta.Index, true
+		}
 	}
-	return v.list[0].meta.Index, true
+	return 0, false
+}
+
+// add makes a view the newest.
+func (v *views) add(c *capturedView) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.list = append(v.list, c)
+}
+
+// retireBelow has views with lower indexes be used by nobody new: the log behind them is gone.
+func (v *views) retireBelow(index uint64) {
+	v.mu.Lock()
+	for _, c := range v.list {
+		c.retired = c.retired || c.meta.Index < index
+	}
+	v.mu.Unlock()
+	v.closeIf(func(c *capturedView) bool { return c.retired })
 }
 
 // expire closes what was not used for long.
 func (v *views) expire(now uint64) {
-	v.closeIf(func(c *capturedView) bool { return now > c.usedAt+viewTicks })
+	v.closeIf(func(c *capturedView) bool { return c.retired || now > c.usedAt+viewTicks })
 }
 
 func (v *views) closeAll() { v.closeIf(func(*capturedView) bool { return true }) }
 
+// closeIf closes the views that nobody uses and of which over is true.
 func (v *views) closeIf(over func(*capturedView) bool) {
 	v.mu.Lock()
 	var closed []*capturedView
@@ -137,18 +165,16 @@ func (v *views) ended(to uint64) (bytes uint64) {
 
 // capture has the state machine capture a view. It runs on the applying goroutine.
 func (r *Replica) capture() error {
-	if r.views.held() || r.applying.index == 0 {
+	now, _ := r.host.clock.read()
+	if r.views.newest(now) != nil || r.applying.index == 0 {
 		return nil
 	}
 	c, err := r.captureView()
 	if err != nil {
 		return err
 	}
-	now, _ := r.host.clock.read()
 	c.usedAt = now
-	r.views.mu.Lock()
-	r.views.list = append(r.views.list, c)
-	r.views.mu.Unlock()
+	r.views.add(c)
 	return nil
 }
 
@@ -184,23 +210,44 @@ func (c *capturedView) writeTo(to io.Writer) (bytes uint64, err error) {
 	return out.length(), nil
 }
 
-// open returns the contents from an offset on.
-func (c *capturedView) open(offset uint64) (io.ReadCloser, error) {
+// openView returns the contents from an offset on. The caller uses the view.
+func (r *Replica) openView(c *capturedView, offset uint64) (io.ReadCloser, error) {
 	in, out := io.Pipe()
+	contents := &viewContents{PipeReader: in}
+	r.views.share(c)
+	r.background.Add(1)
 	go func() {
-		_, err := c.writeTo(&skipper{to: out, skip: offset})
+		defer r.background.Done()
+		_, err := c.writeTo(&skipper{to: out, skip: offset, closed: &contents.closed})
 		out.CloseWithError(err)
+		now, _ := r.host.clock.read()
+		r.views.release(c, now)
 	}()
-	return in, nil
+	return contents, nil
 }
 
-// A skipper leaves out the first bytes.
+// viewContents are the contents of a view as they are read.
+type viewContents struct {
+	*io.PipeReader
+	closed atomic.Bool
+}
+
+func (c *viewContents) Close() error {
+	c.closed.Store(true)
+	return c.PipeReader.Close()
+}
+
+// A skipper leaves out the first bytes. It ends when its reader has.
 type skipper struct {
-	to   io.Writer
-	skip uint64
+	to     io.Writer
+	skip   uint64
+	closed *atomic.Bool
 }
 
 func (s *skipper) Write(p []byte) (int, error) {
+	if s.closed.Load() {
+		return 0, io.ErrClosedPipe
+	}
 	n := int(min(s.skip, uint64(len(p))))
 	s.skip -= uint64(n)
 	if n == len(p) {
@@ -212,8 +259,11 @@ func (s *skipper) Write(p []byte) (int, error) {
 
 // sendSnapshot streams the view that a MsgSnap names. May be called from any goroutine of the host.
 func (r *Replica) sendSnapshot(m pb.Message) {
+	if r.stopping() {
+		return
+	}
 	c := r.views.use(m.Snapshot.Metadata.Index)
-	if c == nil || r.stopping() {
+	if c == nil {
 		r.reportSnapshot(m.To, errors.New("the view is gone"))
 		return
 	}
@@ -223,7 +273,10 @@ func (r *Replica) sendSnapshot(m pb.Message) {
 
 func (r *Replica) stream(m pb.Message, c *capturedView) {
 	defer r.background.Done()
-	defer r.views.release(c, r.host.clock)
+	defer func() {
+		now, _ := r.host.clock.read()
+		r.views.release(c, now)
+	}()
 	select {
 	case r.host.sending <- struct{}{}:
 		defer func() { <-r.host.sending }()
@@ -237,7 +290,7 @@ func (r *Replica) stream(m pb.Message, c *capturedView) {
 	r.host.transport.SendSnapshot(&OutgoingSnapshot{
 		Header:   SnapshotHeader{Group: r.group, From: r.id, To: m.To, Stream: c.stream, Message: m},
 		Context:  ctx,
-		Open:     c.open,
+		Open:     func(offset uint64) (io.ReadCloser, error) { return r.openView(c, offset) },
 		Progress: func(received uint64) { r.views.progress(m.To, received) },
 		Done:     func(err error) { done <- err },
 	})

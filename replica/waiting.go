@@ -34,12 +34,18 @@ type proposal struct {
 	again   bool
 	outcome chan outcome
 
-	// What follows is guarded by waiting.mu. stepped is set when the proposal may have got into a log; term is that of this
-	// member's own log in which it is, or 0.
-	stepped bool
-	term    uint64
+	// inLog is guarded by waiting.mu; before is what it was before the last begin.
+	inLog
+	before inLog
 	// tick is that of the last proposing. It belongs to the stepping goroutine.
 	tick uint64
+}
+
+// inLog says where a proposal may be: stepped is set when it may have got into a log; term is that in which it is in this
+// member's own log and nowhere else, or 0.
+type inLog struct {
+	stepped bool
+	term    uint64
 }
 
 // waiting is what callers wait for.
@@ -104,23 +110,44 @@ func (w *waiting) settle(number uint64, o outcome) {
 	}
 }
 
-// begin notes that a proposal is about to be proposed, and reports whether somebody still waits for it.
-func (w *waiting) begin(p *proposal) bool {
+// awaited reports whether somebody still waits for the proposal.
+func (w *waiting) awaited(p *proposal) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.proposals[p.number] == p
 }
 
-// entered notes that a proposal may have got into a log: into that of this member in its term, unless that is 0. It reports
-// whether it was the first time.
-func (w *waiting) entered(p *proposal, term uint64) {
+// begin notes that a proposal is about to get into a log: into that of this member in its term, unless that is 0. It reports
+// whether somebody still waits for it; if not, it must not be proposed.
+func (w *waiting) begin(p *proposal, term uint64) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.proposals[p.number] != p {
+		return false
+	}
+	p.before = inLog{p.stepped, p.term}
 	p.stepped, p.term = true, term
+	return true
+}
+
+// retract notes that it did not after all.
+func (w *waiting) retract(p *proposal) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p.inLog = p.before
+}
+
+// survives notes that a proposal is applied, and yet not settled.
+func (w *waiting) survives(number uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p := w.proposals[number]; p != nil {
+		p.term = 0
+	}
 }
 
 // abandon ends a caller's wait and returns why it has no result.
-func (w *waiting) abandon(p *proposal, cause error) error {
+func (w *waiting) abandon(p *proposal, leader uint64, cause error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.remove(p.number) == nil {
@@ -129,7 +156,10 @@ func (w *waiting) abandon(p *proposal, cause error) error {
 	if p.stepped {
 		return unknown{fmt.Errorf("no result yet, it may still be applied: %w", cause)}
 	}
-	return notApplied{fmt.Errorf("%w: it could not be proposed: %w", ErrNoLeader, cause)}
+	if leader == 0 {
+		return notApplied{fmt.Errorf("%w: it could not be proposed: %w", ErrNoLeader, cause)}
+	}
+	return notApplied{fmt.Errorf("it could not be proposed in time: %w", cause)}
 }
 
 // applied notes that entries up to an index, the last one of the term, are applied, and releases who waited for that. A
@@ -252,7 +282,8 @@ func (r *Replica) await(ctx context.Context, p *proposal) (Result, error) {
 		return o.result, o.err
 	case <-ctx.Done():
 	}
-	if err := r.waiting.abandon(p, context.Cause(ctx)); err != nil {
+	leader, _ := r.Leader()
+	if err := r.waiting.abandon(p, leader, context.Cause(ctx)); err != nil {
 		return Result{}, err
 	}
 	// It was settled at the same moment.

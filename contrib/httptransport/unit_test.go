@@ -2,6 +2,7 @@ package httptransport
 
 import (
 	"crypto/tls"
+	"io"
 	"log/slog"
 	"math"
 	"net/http"
@@ -185,4 +186,61 @@ func TestSendDoesNotAllocateMuch(t *testing.T) {
 		q.mu.Unlock()
 	})
 	require.LessOrEqual(t, per, 1.0)
+}
+
+// A stream that ends within a frame has lost it, and its room in the queue is free again.
+func TestFrameThatIsCutIsLost(t *testing.T) {
+	o := quickOptions(1).withDefaults()
+	losses := 0
+	q := newQueue(1, 2, &o, func() { losses++ })
+	s := &outStream{queue: q}
+	s.open(time.Now())
+	require.NoError(t, q.add([]replica.Message{appendOf(1, 2, 1, 1, 1000), appendOf(1, 2, 1, 2, 1000)}))
+	ping := make([]byte, 100)
+	n, err := s.Read(ping)
+	require.NoError(t, err)
+	require.Equal(t, frameHeaderBytes+pingBytes, n)
+	n, err = s.Read(ping)
+	require.NoError(t, err)
+	require.Equal(t, 100, n)
+	var status PeerStatus
+	q.describe(&status)
+	require.Greater(t, status.QueueBytes, 2000, "what is being written still takes its room")
+	require.NoError(t, s.Close())
+	_, err = s.Read(ping)
+	require.ErrorIs(t, err, io.EOF)
+	q.describe(&status)
+	require.Zero(t, status.QueueBytes)
+	require.Zero(t, status.SentMessages)
+	require.EqualValues(t, 2, status.DroppedMessages)
+	require.Equal(t, 1, losses)
+}
+
+// deadlines is a ResponseWriter that notes until when it is to read.
+type deadlines struct {
+	answer
+	read []time.Time
+}
+
+func (d *deadlines) SetReadDeadline(at time.Time) error {
+	d.read = append(d.read, at)
+	return nil
+}
+
+// A large frame may take long; what follows it may not.
+func TestTimeForALargeFrameDoesNotLast(t *testing.T) {
+	o := quickOptions(2)
+	o.StreamIdle = time.Hour
+	transport, err := New(o)
+	require.NoError(t, err)
+	w := &deadlines{}
+	s := &inStream{visit: visit{control: http.NewResponseController(w)}, transport: transport}
+	now := time.Now()
+	for _, length := range []int{0, 100, 0, 1 << 30, 0} {
+		require.NoError(t, s.expect(length))
+	}
+	require.Len(t, w.read, 3, "the server is not told of each frame")
+	require.WithinRange(t, w.read[0], now.Add(time.Hour), now.Add(2*time.Hour))
+	require.Greater(t, w.read[1].Sub(now), 5*time.Hour)
+	require.WithinRange(t, w.read[2], now.Add(time.Hour), now.Add(2*time.Hour))
 }

@@ -78,6 +78,8 @@ func newFakeCluster(t *testing.T, size int) *fakeCluster {
 	c.lead(1)
 	t.Cleanup(func() {
 		c.demo.Close()
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		for _, m := range c.members {
 			m.stop()
 		}
