@@ -31,6 +31,7 @@ const (
 	headerCluster = "Raft-Cluster"
 	headerFrom    = "Raft-From"
 	headerTo      = "Raft-To"
+	headerAddress = "Raft-Address"
 
 	// Of chunks, and of the end of a snapshot.
 	headerToken    = "Raft-Snapshot"
@@ -104,6 +105,7 @@ func (t *Transport) serve(w http.ResponseWriter, r *http.Request, serve func(vis
 		t.answer(w, r, no)
 		return
 	}
+	t.learn(from, r.Header.Get(headerAddress))
 	v := visit{from: from, handler: handler, w: w, r: r, control: http.NewResponseController(w)}
 	// The server's own timeouts, if it has any, are for short requests.
 	begin := time.Now().Add(t.options.StreamIdle)

@@ -105,6 +105,9 @@ func requestHeader(o *Options, to uint64) http.Header {
 	h.Set(headerCluster, o.ClusterID)
 	h.Set(headerFrom, strconv.FormatUint(o.ID, 10))
 	h.Set(headerTo, strconv.FormatUint(to, 10))
+	if o.Address != "" {
+		h.Set(headerAddress, o.Address)
+	}
 	return h
 }
 

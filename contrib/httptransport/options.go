@@ -20,6 +20,10 @@ type Options struct {
 	// ClusterID names the cluster: hosts of different ones refuse each other. 1 to 64 letters, digits, '.', '_' and '-'.
 	ClusterID string
 
+	// Address is where this host is reached, as others would give it to SetPeer. It is told to hosts that are connected to, so
+	// that one that was given no address, such as a new member, can answer. Empty: it is not told.
+	Address string
+
 	// TLS is how peers are talked to, and that those who connect must have shown a certificate that the server verified.
 	// RootCAs, and Certificates or GetClientCertificate, are what the client side uses. The listener's configuration is the
 	// application's; TLSFiles makes one that serves as both. Nil for no encryption, which is for loopback and tests.

@@ -33,6 +33,8 @@ type Transport struct {
 	handler replica.Handler // nil before Start
 	closed  bool
 	peers   map[uint64]*peer
+	// learned are the peers that have told their addresses themselves.
+	learned map[uint64]bool
 }
 
 type counters struct{ refusedRequests, brokenStreams, refusedMessages atomic.Uint64 }
@@ -48,6 +50,7 @@ func New(options Options) (*Transport, error) {
 		sending: make(chan struct{}, options.MaxSnapshots),
 		pace:    pace{rate: options.MaxSnapshotBytesPerSecond},
 		peers:   map[uint64]*peer{},
+		learned: map[uint64]bool{},
 	}
 	t.receiver.init(t)
 	return t, nil
@@ -109,6 +112,11 @@ func (t *Transport) peer(id uint64) (*peer, error) {
 func (t *Transport) SetPeer(id uint64, address string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	delete(t.learned, id)
+	t.setPeer(id, address)
+}
+
+func (t *Transport) setPeer(id uint64, address string) {
 	if t.closed || id == 0 || id == t.options.ID {
 		return
 	}
@@ -130,6 +138,7 @@ func (t *Transport) RemovePeer(id uint64) {
 	t.mu.Lock()
 	p := t.peers[id]
 	delete(t.peers, id)
+	delete(t.learned, id)
 	t.mu.Unlock()
 	if p != nil {
 		p.cancel(ErrUnknownPeer)

@@ -116,6 +116,7 @@ func (f *serveFlags) define(flags *flag.FlagSet) {
 	flags.StringVar(&o.PeerProxy, "peer-proxy", "", "`URL` of a proxy through which the other members are reached, for tests")
 	flags.StringVar(&o.FaultFile, "fault-file", "", "`file` that makes the disk fail on command, for tests")
 	flags.StringVar(&o.Demo, "demo", "", "`URL` of the demo's controls, for the dashboard")
+	flags.Uint64Var(&o.TrailingEntries, "trailing-entries", 0, "keep so many applied `entries` for members that are behind (default 10000)")
 	flags.Uint64Var(&o.SnapshotEntries, "snapshot-entries", 0, "compact the log after so many `entries` (default 100000)")
 	flags.Uint64Var(&o.SnapshotBytes, "snapshot-bytes", 0, "compact the log after so many `bytes` of entries (default 67108864)")
 	flags.DurationVar(&o.Tick, "tick", 100*time.Millisecond, "the unit of time: an election takes 10 to 20; the same on all members")

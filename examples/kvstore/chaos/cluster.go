@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -206,7 +205,7 @@ func (c *cluster) join(slot int) (joined endpoint, left *member, err error) {
 	if err != nil {
 		return endpoint{}, nil, err
 	}
-	m.args = c.arguments(m, "--join", "--peers", peersOf(append(slices.Clone(c.members), m)))
+	m.args = c.arguments(m, "--join")
 	if err := c.startMember(m); err != nil {
 		return endpoint{}, nil, err
 	}

@@ -57,8 +57,8 @@ type Options struct {
 	Dashboard http.Handler
 
 	// SnapshotEntries and SnapshotBytes are after how many applied entries, and bytes of them, the log is compacted.
-	// Those of package replica.
-	SnapshotEntries, SnapshotBytes uint64
+	// TrailingEntries is how many of them the log keeps for members that are behind. Those of package replica.
+	SnapshotEntries, SnapshotBytes, TrailingEntries uint64
 	// Tick is the unit of Raft's time: an election takes 10 to 20. 100 ms. Common to all members.
 	Tick time.Duration
 	// Bounds of the history and of the remembered idempotency keys. Common to all members.

@@ -146,7 +146,7 @@ func (s *Server) startReplica() error {
 	o := &s.options
 	var err error
 	s.transport, err = httptransport.New(httptransport.Options{
-		ID: o.ID, ClusterID: o.Cluster, TLS: s.peers.tls, Dial: s.peers.dial, Logger: o.Logger,
+		ID: o.ID, ClusterID: o.Cluster, Address: o.URL, TLS: s.peers.tls, Dial: s.peers.dial, Logger: o.Logger,
 	})
 	if err != nil {
 		return fmt.Errorf("the transport: %w", err)
@@ -155,7 +155,7 @@ func (s *Server) startReplica() error {
 		replica.HostConfig{ID: o.ID, Store: s.log, Transport: s.transport, Tick: o.Tick, Logger: o.Logger},
 		replica.Config{
 			StateMachine: s.store, Peers: o.Peers, Join: o.Join, LeaseReads: true,
-			SnapshotEntries: o.SnapshotEntries, SnapshotBytes: o.SnapshotBytes, OnEvent: s.api.hub.take,
+			SnapshotEntries: o.SnapshotEntries, SnapshotBytes: o.SnapshotBytes, TrailingEntries: o.TrailingEntries, OnEvent: s.api.hub.take,
 		})
 	if err != nil {
 		return fmt.Errorf("the member cannot be started: %w", err)
