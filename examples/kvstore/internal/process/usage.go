@@ -111,3 +111,6 @@ func field(text, name string) int64 {
 	}
 	return 0
 }
+
+// OwnUsage tells what this process has used.
+func OwnUsage() (Usage, error) { return UsageOf(os.Getpid()) }
