@@ -332,8 +332,14 @@ func (r *Replica) applyChange(e *pb.Entry) error {
 	if !r.call(r.ctx, func() { after = r.stepping.rn.ApplyConfChange(change) }) {
 		return errStopping
 	}
+	before := a.confState
 	a.confState = *after
 	a.members.set(context.addresses...)
+	for _, id := range memberIDs(before) {
+		if !isMember(a.confState, id) {
+			a.members.remove(id)
+		}
+	}
 	a.members.retain(a.confState)
 	a.confChanged = true
 	r.membersChanged()

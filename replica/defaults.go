@@ -63,7 +63,7 @@ func (c *Config) validate(host uint64) error {
 	}
 	for _, b := range bounds {
 		if b.value < 0 || b.value > math.MaxInt32 {
-			return fmt.Errorf("Config.%s is %d: it must be in 0..%d, 0 for the default", b.name, b.value, math.MaxInt32)
+			return fmt.Errorf("field %s of Config is %d: it must be in 0..%d, 0 for the default", b.name, b.value, math.MaxInt32)
 		}
 	}
 	return c.validatePeers(host)

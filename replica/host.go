@@ -206,7 +206,9 @@ func (h *Host) HandleMessages(from uint64, batch []Message) {
 			h.unknown.Add(1)
 			continue
 		}
-		r.deliver(&m.Message)
+		if !r.deliver(&m.Message) {
+			h.refused.Add(1)
+		}
 	}
 }
 

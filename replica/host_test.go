@@ -3,7 +3,6 @@ package replica
 import (
 	"context"
 	"flag"
-	"fmt"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -179,5 +178,5 @@ func TestAProcessThatStoodStillCountsAllTicksForLeadersAlone(t *testing.T) {
 	now, unnoticed = c.read()
 	require.Equal(t, []uint64{52, 50 - maxJump}, []uint64{now, unnoticed})
 	now, unnoticed = c.read()
-	require.Equal(t, []uint64{52, 50 - maxJump}, []uint64{now, unnoticed}, fmt.Sprint("nothing passed"))
+	require.Equal(t, []uint64{52, 50 - maxJump}, []uint64{now, unnoticed}, "nothing passed")
 }

@@ -29,10 +29,6 @@ type letters struct {
 	unreachable []uint64
 }
 
-func (l *letters) empty() bool {
-	return len(l.acks)+len(l.messages)+len(l.calls)+len(l.proposals)+len(l.reads)+len(l.unreachable) == 0
-}
-
 // maxRoom is for how many letters of a kind room is kept.
 const maxRoom = 1024
 

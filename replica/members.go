@@ -6,6 +6,7 @@ package replica
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -81,11 +82,26 @@ func (r *fieldReader) addresses() []memberAddress {
 	return list
 }
 
-// A memberTable is where the members of a group are reached, in ascending order of their IDs. The zero value is empty.
+// A memberTable is where the members of a group are reached, and which IDs were those of members that have been removed, both
+// in ascending order of IDs. The zero value is empty.
 //
-// Invariant: what list holds is never written again. So a copy of a memberTable stays as it is.
+// Invariant: what list and removed hold is never written again. So a copy of a memberTable stays as it is.
 type memberTable struct {
-	list []memberAddress
+	list    []memberAddress
+	removed []uint64
+}
+
+// remove notes that a member was removed: its ID is not to be used again.
+func (t *memberTable) remove(id uint64) {
+	if at, known := slices.BinarySearch(t.removed, id); !known {
+		t.removed = slices.Concat(t.removed[:at], []uint64{id}, t.removed[at:])
+	}
+}
+
+// wasRemoved reports whether the ID is that of a member that has been removed.
+func (t memberTable) wasRemoved(id uint64) bool {
+	_, known := slices.BinarySearch(t.removed, id)
+	return known
 }
 
 func compareMembers(m memberAddress, id uint64) int { return cmp.Compare(m.id, id) }
@@ -147,12 +163,17 @@ func isMember(cs pb.ConfState, id uint64) bool {
 		slices.Contains(cs.VotersOutgoing, id) || slices.Contains(cs.LearnersNext, id)
 }
 
+// memberIDs returns the IDs of all members, in ascending order.
+func memberIDs(cs pb.ConfState) []uint64 {
+	ids := slices.Concat(cs.Voters, cs.Learners, cs.VotersOutgoing, cs.LearnersNext)
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
 // members returns the members according to cs, in ascending order of their IDs, with an empty address where none is
 // known. Who votes in either half of a joint membership is no learner.
 func (t memberTable) members(cs pb.ConfState) []Member {
-	ids := slices.Concat(cs.Voters, cs.Learners, cs.VotersOutgoing, cs.LearnersNext)
-	slices.Sort(ids)
-	ids = slices.Compact(ids)
+	ids := memberIDs(cs)
 	list := make([]Member, 0, len(ids))
 	for _, id := range ids {
 		address, _ := t.address(id)
@@ -164,7 +185,12 @@ func (t memberTable) members(cs pb.ConfState) []Member {
 
 // encode returns the table as bytes, the same for equal tables.
 func (t memberTable) encode() []byte {
-	return appendAddresses(make([]byte, 0, addressesSize(t.list)), t.list)
+	b := appendAddresses(make([]byte, 0, addressesSize(t.list)+binary.MaxVarintLen64*(1+len(t.removed))), t.list)
+	b = binary.AppendUvarint(b, uint64(len(t.removed)))
+	for _, id := range t.removed {
+		b = binary.AppendUvarint(b, id)
+	}
+	return b
 }
 
 // record returns the record that keeps the table.
@@ -176,13 +202,27 @@ func (t memberTable) record() Record {
 func decodeMemberTable(data []byte) (memberTable, error) {
 	r := fieldReader{what: "members table", data: data}
 	t := memberTable{list: r.addresses()}
+	for range r.count("number of removed members", 1) {
+		t.removed = append(t.removed, r.positive("removed member"))
+	}
 	if err := r.done(); err != nil {
 		return memberTable{}, err
 	}
-	for i := 1; i < len(t.list); i++ {
-		if before, id := t.list[i-1].id, t.list[i].id; before >= id {
-			return memberTable{}, fmt.Errorf("members table: member %d stands after member %d", id, before)
-		}
+	ids := make([]uint64, len(t.list))
+	for i, m := range t.list {
+		ids[i] = m.id
+	}
+	if err := errors.Join(checkAscending(ids), checkAscending(t.removed)); err != nil {
+		return memberTable{}, err
 	}
 	return t, nil
+}
+
+func checkAscending(ids []uint64) error {
+	for i := 1; i < len(ids); i++ {
+		if ids[i-1] >= ids[i] {
+			return fmt.Errorf("members table: member %d stands after member %d", ids[i], ids[i-1])
+		}
+	}
+	return nil
 }

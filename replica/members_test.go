@@ -87,6 +87,14 @@ func TestMemberTableRetainsMembersOfEveryKind(t *testing.T) {
 func TestMemberTableComesBackAsItWas(t *testing.T) {
 	for _, list := range [][]memberAddress{nil, {{1, "a"}}, {{1, ""}, {2, "b"}, {1 << 63, "c"}}} {
 		table := memberTable{list: list}
+		if len(list) > 1 {
+			table.remove(9)
+			table.remove(4)
+			table.remove(9)
+			require.Equal(t, []uint64{4, 9}, table.removed)
+			require.True(t, table.wasRemoved(9))
+			require.False(t, table.wasRemoved(5))
+		}
 		got, err := decodeMemberTable(table.encode())
 		require.NoError(t, err)
 		require.Equal(t, table, got)
@@ -94,8 +102,10 @@ func TestMemberTableComesBackAsItWas(t *testing.T) {
 		require.Equal(t, []byte{'m'}, record.Key)
 		require.Equal(t, table.encode(), record.Value)
 	}
-	_, err := decodeMemberTable(appendAddresses(nil, []memberAddress{{2, "b"}, {1, "a"}}))
+	_, err := decodeMemberTable(memberTable{list: []memberAddress{{2, "b"}, {1, "a"}}}.encode())
 	require.EqualError(t, err, "members table: member 1 stands after member 2")
+	_, err = decodeMemberTable(memberTable{removed: []uint64{2, 2}}.encode())
+	require.EqualError(t, err, "members table: member 2 stands after member 2")
 	_, err = decodeMemberTable(appendAddresses(nil, []memberAddress{{0, "b"}}))
 	require.ErrorContains(t, err, "must not be zero")
 }

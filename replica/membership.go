@@ -19,8 +19,10 @@ type Change struct {
 	Remove []uint64
 }
 
-// AddMember adds a member, or changes its address or whether it is a learner, and returns when that is applied here. The member
-// must not have been one before, unless it has kept its disk; its replica is started with Config.Join.
+// AddMember adds a member, or changes its address or whether it is a learner, and returns when that is applied here. An ID of a
+// member that was removed is refused: it might come back without what it has promised. The new member's replica is started with
+// Config.Join, and had better be added as a learner and promoted when it has caught up: a change after which this leader would not
+// hear from a majority of the voters is refused.
 //
 // Errors match ErrNotLeader if this member does not lead: see NotLeaderError. They match ErrRefused if the change is not
 // possible now, for example because another is under way, in which case errors.As finds a *raft.ProposalDroppedError.
@@ -82,6 +84,80 @@ func (r *Replica) ChangeMembers(ctx context.Context, change Change) error {
 	return err
 }
 
+// checkChange says why a change is not to be made: because it would leave the group without a majority that is there. It runs
+// on the stepping goroutine of a leader.
+func (r *Replica) checkChange(change *pb.ConfChangeV2) error {
+	now := r.members.Load()
+	voters := map[uint64]bool{}
+	for _, m := range now.list {
+		if !m.Learner {
+			voters[m.ID] = true
+		}
+	}
+	for _, c := range change.Changes {
+		switch {
+		case c.Type == pb.ConfChangeAddNode:
+			voters[c.NodeID] = true
+		default:
+			delete(voters, c.NodeID)
+		}
+		if c.Type != pb.ConfChangeRemoveNode && now.table.wasRemoved(c.NodeID) {
+			return fmt.Errorf("%w: %d is the ID of a member that was removed: give the new one an ID of its own", ErrRefused, c.NodeID)
+		}
+	}
+	there := 0
+	for id := range voters {
+		if r.hears(id) {
+			there++
+		}
+	}
+	if there <= len(voters)/2 {
+		return fmt.Errorf("%w: of the %d voters there would be then, this leader hears from %d, and a majority is needed: "+
+			"bring the others back first, add new members as learners, or remove those that are gone", ErrRefused, len(voters), there)
+	}
+	return nil
+}
+
+// heard is when a member was heard of last.
+type heard struct{ id, tick uint64 }
+
+// noteHeard notes that a message of a member has come.
+func (s *stepping) noteHeard(id uint64) {
+	for i := range s.heard {
+		if s.heard[i].id == id {
+			s.heard[i].tick = s.ticked
+			return
+		}
+	}
+	if len(s.heard) >= maxHeard {
+		s.heard = s.heard[:0]
+	}
+	s.heard = append(s.heard, heard{id: id, tick: s.ticked})
+}
+
+// maxHeard bounds of how many members it is known when they were heard of: more than a group has.
+const maxHeard = 64
+
+// hears reports whether a member is this one, or was heard of within an election timeout.
+func (r *Replica) hears(id uint64) bool {
+	if id == r.id {
+		return true
+	}
+	s := &r.stepping
+	for _, h := range s.heard {
+		if h.id == id {
+			return s.ticked-h.tick <= uint64(r.config.ElectionTicks)
+		}
+	}
+	return false
+}
+
+// membership is the membership that is applied, for everybody to see.
+type membership struct {
+	list  []Member
+	table memberTable
+}
+
 // memberList returns the members as they are applied. It belongs to the applying goroutine.
 func (r *Replica) memberList() []Member { return r.applying.members.members(r.applying.confState) }
 
@@ -89,7 +165,7 @@ func (r *Replica) memberList() []Member { return r.applying.members.members(r.ap
 func (r *Replica) membersChanged() {
 	members := r.memberList()
 	r.introduce(members)
-	r.members.Store(&members)
+	r.members.Store(&membership{list: members, table: r.applying.members})
 }
 
 // introduce has the transport know these members instead of those before.

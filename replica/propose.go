@@ -151,6 +151,10 @@ func (r *Replica) proposeChange(p *proposal) {
 		r.waiting.settle(p.number, outcome{err: &NotLeaderError{Leader: s.rn.BasicStatus().Lead}})
 		return
 	}
+	if err := r.checkChange(p.change); err != nil {
+		r.waiting.settle(p.number, outcome{err: notApplied{err}})
+		return
+	}
 	if !r.waiting.begin(p, term) {
 		return
 	}

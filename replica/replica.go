@@ -41,7 +41,7 @@ type Replica struct {
 	// applied is the index that the state machine has.
 	applied atomic.Uint64
 	// members are those of the membership that is applied; sessions is how many are open.
-	members  atomic.Pointer[[]Member]
+	members  atomic.Pointer[membership]
 	sessions atomic.Int64
 
 	// stop is closed when the replica is to end; done when it has.
@@ -182,7 +182,7 @@ const (
 // bootstrap begins the group if nothing is stored, and makes the members known to the transport.
 func (r *Replica) bootstrap() error {
 	r.membersChanged()
-	if len(*r.members.Load()) == 0 {
+	if len(r.members.Load().list) == 0 {
 		r.introduce(r.config.Peers)
 	}
 	last, err := r.log.LastIndex()
@@ -224,15 +224,34 @@ func (r *Replica) Err() error {
 	return nil
 }
 
-// deliver takes a message of another member.
-func (r *Replica) deliver(m *pb.Message) {
+// deliver takes a message of another member. It returns false if it is not one that another member sends.
+func (r *Replica) deliver(m *pb.Message) bool {
+	if m.Type == pb.MsgProp && !proposable(m.Entries) {
+		return false
+	}
 	if r.inbox.putMessage(m, r.config.MaxMessages, r.config.MaxMessageBytes) {
 		r.host.steps.add(r.stepper())
 	}
+	return true
+}
+
+// proposable reports whether entries are what another member passes on to its leader. What is committed has to be applied, so that
+// what cannot be must not get into the log. Membership changes are not passed on.
+func proposable(entries []pb.Entry) bool {
+	for i := range entries {
+		e := &entries[i]
+		if e.Type != pb.EntryNormal {
+			return false
+		}
+		if _, err := decodeEnvelope(e.Data); err != nil {
+			return false
+		}
+	}
+	return len(entries) > 0
 }
 
 func (r *Replica) reportUnreachable(id uint64) {
-	known := slices.ContainsFunc(*r.members.Load(), func(m Member) bool { return m.ID == id })
+	known := slices.ContainsFunc(r.members.Load().list, func(m Member) bool { return m.ID == id })
 	if known && r.inbox.putUnreachable(id) {
 		r.host.steps.add(r.stepper())
 	}

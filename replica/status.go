@@ -43,7 +43,7 @@ type Progress struct {
 	Match, Next uint64
 	// State is probe, replicate or snapshot.
 	State string
-	// Active says that the member was heard of lately.
+	// Active says that the member was heard of within an election timeout.
 	Active bool
 	// Inflight is how many appends are sent and not answered.
 	Inflight int
@@ -56,7 +56,7 @@ type Progress struct {
 type SnapshotProgress struct{ From, Index, Received uint64 }
 
 // Members returns the members as they are applied here, in ascending order of their IDs.
-func (r *Replica) Members() []Member { return slices.Clone(*r.members.Load()) }
+func (r *Replica) Members() []Member { return slices.Clone(r.members.Load().list) }
 
 // Leader returns the leader's ID as this member knows it, 0 if it knows of none, and the term.
 func (r *Replica) Leader() (id, term uint64) {
@@ -96,7 +96,7 @@ func (r *Replica) consensusStatus(s *Status) {
 			continue
 		}
 		s.Progress = append(s.Progress, Progress{
-			ID: id, Match: p.Match, Next: p.Next, State: stateName(p.State), Active: p.RecentActive,
+			ID: id, Match: p.Match, Next: p.Next, State: stateName(p.State), Active: r.hears(id),
 			Inflight: p.Inflights.Count(), Learner: p.IsLearner, Sent: r.views.progressOf(id),
 		})
 	}

@@ -24,6 +24,7 @@ type stepping struct {
 	proposing proposing
 	reading   reading
 	transfer  *transfer
+	heard     []heard
 	// installs is set when the step has handed a snapshot to the log store.
 	installs bool
 	// ended is closed after the last step.
@@ -131,6 +132,7 @@ func (r *Replica) takeIn(in *letters) {
 		r.stepIn(&in.acks[i])
 	}
 	for i := range in.messages {
+		r.stepping.noteHeard(in.messages[i].From)
 		r.stepIn(&in.messages[i])
 	}
 	for _, id := range in.unreachable {
