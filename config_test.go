@@ -37,7 +37,7 @@ func badConfigs() []badConfig {
 			[]string{"MaxInflightBytes is 9", "want 0, or at least MaxSizePerMsg (10)"}},
 		{func(c *Config) { c.MaxPendingReads = -1 }, []string{"MaxPendingReads is -1", "want 0 for the default"}},
 		{func(c *Config) { c.ReadOnlyOption = ReadOnlyLeaseBased }, []string{"ReadOnlyOption is ReadOnlyLeaseBased", "want CheckQuorum"}},
-		{func(c *Config) { c.ReadOnlyOption = 7 }, []string{"ReadOnlyOption is 7", "want ReadOnlySafe or ReadOnlyLeaseBased"}},
+		{func(c *Config) { c.ReadOnlyOption = 7 }, []string{"ReadOnlyOption is 7", "want ReadOnlySafe, ReadOnlyLeaseBased or ReadOnlySafeWithLease"}},
 		{func(c *Config) { withLeaseReads(c); c.LeaseMargin = -1 }, []string{"LeaseMargin is -1", "want 0 for the default, to ElectionTick (10)"}},
 		{func(c *Config) { withLeaseReads(c); c.LeaseMargin = 11 }, []string{"LeaseMargin is 11", "to ElectionTick (10)"}},
 		{func(c *Config) { c.Applied = 9 }, []string{"Applied is 9", "want at most the last index 0 in storage"}},

@@ -135,13 +135,13 @@ func (r *Replica) captureToSave() (*capturedView, error) {
 
 func (r *Replica) saveView(c *capturedView, done chan<- outcome) {
 	defer r.background.Done()
-	defer r.staging.release()
-	defer func() { <-r.host.saving }()
-	defer c.view.Close()
 	bytes, err := r.stage(c)
 	if err == nil {
 		err = r.compact(c.meta.Index)
 	}
+	_ = c.view.Close() // nothing is left to be done about it
+	<-r.host.saving
+	r.staging.release()
 	if err == nil {
 		r.events.emit(SnapshotSaved{Index: c.meta.Index, Bytes: bytes})
 	} else if !r.stopping() {

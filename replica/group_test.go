@@ -151,10 +151,8 @@ func (d *durableRegister) Sync() error {
 	return nil
 }
 
-// crashed returns what is left after a crash.
+// crashed returns what is left after a crash. The caller holds the lock.
 func (d *durableRegister) crashed() *durableRegister {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	after := newDurableRegister()
 	after.committed, after.synced = d.synced, d.synced
 	if d.synced.state != nil {
@@ -237,27 +235,29 @@ func (g *testGroup) start(id uint64, change func(*Config)) *testMember {
 	return m
 }
 
-func (g *testGroup) stop(id uint64) {
-	g.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	require.NoError(g.t, g.members[id].Stop(ctx))
-}
-
-// crash ends a member without its knowing, and leaves what was synced.
+// crash ends a member without its knowing, and leaves what was synced. What it does after that moment nobody hears of.
 func (g *testGroup) crash(id uint64) {
 	m := g.members[id]
-	store := m.store.Crash()
-	var machine StateMachine
-	if d, ok := m.machine.(*durableRegister); ok {
-		machine = d.crashed()
-	}
 	g.network.Isolate(id)
+	store, machine := m.images()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_ = m.Stop(ctx)
 	m.store, m.machine = store, machine
 	g.network.Heal()
+}
+
+// images returns what a crash leaves of the log and of a durable state machine. The state machine's is taken first, and held until
+// the log's is: it is never ahead of the log, and the log is not compacted behind what it has.
+func (m *testMember) images() (*MemoryLogStore, StateMachine) {
+	d, durable := m.machine.(*durableRegister)
+	if !durable {
+		return m.store.Crash(), nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	machine := d.crashed()
+	return m.store.Crash(), machine
 }
 
 func (g *testGroup) stopAll() {
@@ -310,6 +310,49 @@ func (g *testGroup) follower() *testMember {
 	}
 	g.t.Fatal("no follower runs")
 	return nil
+}
+
+// leadBy has a member lead, of a group of which those given can elect it.
+func (g *testGroup) leadBy(id uint64, among ...uint64) *testMember {
+	g.t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+		leader := g.leader(among...)
+		if leader.id == id {
+			return leader
+		}
+		_ = leader.TransferLeadership(patient(g.t), id) // it may take too long: then once more
+	}
+	g.t.Fatalf("member %d does not come to lead", id)
+	return nil
+}
+
+// except returns the IDs of the other members.
+func (g *testGroup) except(ids ...uint64) []uint64 {
+	others := slices.Sorted(maps.Keys(g.members))
+	return slices.DeleteFunc(others, func(id uint64) bool { return slices.Contains(ids, id) })
+}
+
+// write appends to a key by way of a member, n times.
+func (g *testGroup) write(m *testMember, key string, n int) {
+	g.t.Helper()
+	for range n {
+		_, err := m.Propose(patient(g.t), []byte(key+"+=1"))
+		require.NoError(g.t, err)
+	}
+}
+
+// catchUp waits until a member has applied what another one has.
+func (g *testGroup) catchUp(m, with *testMember) {
+	g.t.Helper()
+	until := with.Applied()
+	require.Eventually(g.t, func() bool { return m.Applied() >= until }, time.Minute, time.Millisecond,
+		"member %d does not catch up with member %d", m.id, with.id)
+}
+
+func (m *testMember) lastIndex(t *testing.T) uint64 {
+	last, err := m.log.LastIndex()
+	require.NoError(t, err)
+	return last
 }
 
 func (m *testMember) value(key string) string {

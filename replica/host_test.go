@@ -3,6 +3,7 @@ package replica
 import (
 	"context"
 	"flag"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -11,6 +12,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed695671cb/raft"
+	pb "github.com/seed695671cb/raft/raftpb"
 )
 
 var manyGroups = flag.Int("groups", 1000, "how many groups TestManyGroupsShareAHost runs")
@@ -178,5 +182,64 @@ func TestAProcessThatStoodStillCountsAllTicksForLeadersAlone(t *testing.T) {
 	now, unnoticed = c.read()
 	require.Equal(t, []uint64{52, 50 - maxJump}, []uint64{now, unnoticed})
 	now, unnoticed = c.read()
-	require.Equal(t, []uint64{52, 50 - maxJump}, []uint64{now, unnoticed}, "nothing passed")
+	require.Equal(t, []uint64{52, 50 - maxJump}, []uint64{now, unnoticed}, fmt.Sprint("nothing passed"))
+}
+
+// strayMessages are what must not come to a member in a batch of another, or never.
+func strayMessages(from, to, term uint64) []pb.Message {
+	high := pb.SnapshotMetadata{Index: 1000, Term: term, ConfState: pb.ConfState{Voters: []uint64{from}}}
+	entries := []pb.Entry{{Index: 1000, Term: term}}
+	return []pb.Message{
+		{Type: pb.MsgSnap, From: from, Snapshot: &pb.Snapshot{Metadata: high}},
+		{Type: pb.MsgStorageAppend, From: from, Entries: entries},
+		{Type: pb.MsgStorageAppendResp, From: raft.LocalAppendThread, Index: 1000, LogTerm: term},
+		{Type: pb.MsgStorageAppendResp, From: from, Snapshot: &pb.Snapshot{Metadata: high}},
+		{Type: pb.MsgStorageApply, From: from, Entries: entries},
+		{Type: pb.MsgStorageApplyResp, From: raft.LocalApplyThread, Entries: entries},
+		{Type: pb.MsgStorageApplyResp, From: from, Entries: entries},
+		{Type: pb.MsgAppResp, From: raft.LocalAppendThread, Index: 1000},
+		{Type: pb.MsgAppResp, From: to, Index: 1000},
+		{Type: pb.MsgHeartbeat, From: to, Commit: 1000},
+		{Type: pb.MsgVote, From: to, Index: 1000, LogTerm: term},
+		{Type: pb.MsgHup, From: from},
+		{Type: pb.MsgBeat, From: from},
+		{Type: pb.MsgCheckQuorum, From: from},
+		{Type: pb.MsgUnreachable, From: from},
+		{Type: pb.MsgSnapStatus, From: from},
+	}
+}
+
+// What the goroutines of a host tell each other, a snapshot without contents, and what seems to come from the host itself, was
+// once stepped when another host sent it, and stopped the replica.
+func TestMessagesThatNoHostSendsAreCountedAndNothingElse(t *testing.T) {
+	g := newTestGroup(t, 3, nil).startAll()
+	_, err := g.leader().Propose(patient(t), []byte("k+=x"))
+	require.NoError(t, err)
+	for _, m := range g.members {
+		from := g.except(m.id)[0]
+		_, term := m.Leader()
+		var batch []Message
+		for _, stray := range strayMessages(from, m.id, term) {
+			stray.To, stray.Term = m.id, term
+			batch = append(batch, Message{Group: m.group, Message: stray})
+		}
+		astray := pb.Message{Type: pb.MsgHeartbeat, From: m.id, To: from, Term: term}
+		batch = append(batch, Message{Group: m.group, Message: astray})
+		for i := range batch {
+			m.host.HandleMessages(from, batch[i:i+1])
+			require.EqualValues(t, i+1, m.host.Refused(), "%v from %x", batch[i].Type, batch[i].From)
+		}
+		// The rest of a batch counts: this one has the member know of a later term.
+		later := pb.Message{Type: pb.MsgAppResp, From: from, To: m.id, Term: term + 1}
+		m.host.HandleMessages(from, append(batch, Message{Group: m.group, Message: later}))
+		require.EqualValues(t, 2*len(batch), m.host.Refused())
+		require.Eventually(t, func() bool { _, now := m.Leader(); return now > term }, time.Minute, time.Millisecond)
+		require.Zero(t, m.host.UnknownGroups())
+	}
+	for _, m := range g.members {
+		_, err := m.Propose(patient(t), []byte("k+=y"))
+		require.NoError(t, err)
+		require.NoError(t, m.Err())
+	}
+	g.agree("k", "xyyy")
 }

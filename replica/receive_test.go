@@ -3,6 +3,7 @@ package replica
 import (
 	"bytes"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -86,4 +87,76 @@ func TestWhatArrivesIsCheckedBeforeItReplacesAnything(t *testing.T) {
 	_, err = leader.Propose(patient(t), []byte("k+=3"))
 	require.NoError(t, err)
 	g.agree("k", "123")
+}
+
+// The log store may be closed when the replica has stopped, whatever a transport still does.
+func TestASinkEndsWithItsReplica(t *testing.T) {
+	g := newTestGroup(t, 3, nil).startAll()
+	leader, behind := g.leader(), g.follower()
+	g.write(leader, "k", 1)
+	g.agree("k", "1")
+	g.network.Isolate(behind.id)
+	g.write(leader, "k", 1)
+	contents, header := contentsOf(t, leader, behind.id)
+	s, err := behind.host.HandleSnapshot(header)
+	require.NoError(t, err)
+	_, err = s.Write(contents[:len(contents)/2])
+	require.NoError(t, err)
+	staged := s.Offset()
+	require.NoError(t, behind.Stop(patient(t)))
+	_, err = s.Write(contents[staged:])
+	require.ErrorIs(t, err, ErrStopped)
+	require.ErrorIs(t, s.Finish(), ErrStopped)
+	require.Equal(t, staged, s.Offset())
+	require.NoError(t, s.Close())
+	require.Empty(t, behind.host.receiving, "its place is free")
+	require.ErrorIs(t, behind.staging.acquire("received", leader.id, 9), ErrStopped)
+	_, err = behind.receiveSnapshot(header)
+	require.ErrorIs(t, err, ErrStopped)
+	require.Empty(t, behind.host.receiving)
+
+	g.network.Heal()
+	g.start(behind.id, nil)
+	g.write(g.leader(), "k", 1)
+	g.agree("k", "111")
+}
+
+// What checks contents waits for more of them in a goroutine. If no more came it once did so until the replica stopped.
+func TestContentsThatDoNotGoOnAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, err := NewMemoryLogStore().Open(7)
+		require.NoError(t, err)
+		r := &Replica{id: 2, group: 7, log: log, host: &Host{receiving: make(chan struct{}, 1)}, stop: make(chan struct{})}
+		meta := pb.SnapshotMetadata{Index: 5, Term: 1}
+		var contents bytes.Buffer
+		_, err = (&capturedView{view: registerView("{}"), header: contentsHeader{applied: 5, term: 1}}).writeTo(&contents)
+		require.NoError(t, err)
+		receive := func() {
+			message := pb.Message{Type: pb.MsgSnap, From: 1, To: 2, Snapshot: &pb.Snapshot{Metadata: meta}}
+			s, err := r.receiveSnapshot(SnapshotHeader{Group: 7, From: 1, To: 2, Stream: 3, Message: message})
+			require.NoError(t, err)
+			_, err = s.Write(contents.Next(4))
+			require.NoError(t, err)
+			time.Sleep(verifierTime * 3 / 4)
+			require.NoError(t, s.Close())
+		}
+		checking := func() *verifier {
+			r.staging.mu.Lock()
+			defer r.staging.mu.Unlock()
+			return r.staging.verifier
+		}
+		receive()
+		first := checking()
+		require.NotNil(t, first)
+		time.Sleep(verifierTime / 2)
+		receive() // over the time at which the first part would be forgotten
+		require.Same(t, first, checking(), "it has seen all that came")
+		require.EqualValues(t, 8, first.seen)
+		time.Sleep(verifierTime + time.Second)
+		synctest.Wait()
+		require.Nil(t, checking())
+		require.Error(t, <-first.done, "its goroutine has ended")
+		receive()
+		require.Nil(t, checking(), "the beginning was not seen")
+	})
 }
