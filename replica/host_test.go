@@ -182,7 +182,7 @@ func TestAProcessThatStoodStillCountsAllTicksForLeadersAlone(t *testing.T) {
 	now, unnoticed = c.read()
 	require.Equal(t, []uint64{52, 50 - maxJump}, []uint64{now, unnoticed})
 	now, unnoticed = c.read()
-	require.Equal(t, []uint64{52, 50 - maxJump}, []uint64{now, unnoticed}, fmt.Sprint("nothing passed"))
+	require.Equal(t, []uint64{52, 50 - maxJump}, []uint64{now, unnoticed}, "nothing passed")
 }
 
 // strayMessages are what must not come to a member in a batch of another, or never.

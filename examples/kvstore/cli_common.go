@@ -40,7 +40,7 @@ func addCommon(line *commandLine, getenv func(string) string) *common {
 	line.StringVar(&c.endpoints, "endpoints", endpoints,
 		"`urls` of members, separated by commas; a port alone takes the rest from the one before it;\nalso KVSTORE_ENDPOINTS")
 	line.StringVar(&c.token, "token", "", "bearer `token`, if the members want one; also KVSTORE_TOKEN")
-	line.StringVar(&c.ca, "tls-ca", "", "PEM `file` with the authority of the members' certificates (default: those of the system)")
+	line.StringVar(&c.ca, "tls-ca", "", "PEM `file` with the authority of the members' certificates (default: those of the system);\nalso KVSTORE_TLS_CA")
 	line.DurationVar(&c.timeout, "timeout", client.DefaultTimeout, "how long to try, over all members; a `duration` such as 5s")
 	line.BoolVar(&c.json, "json", false, "write the answer as JSON")
 	return c
@@ -66,8 +66,12 @@ func (c *common) connect(discover bool) (*client.Client, error) {
 		token = os.Getenv("KVSTORE_TOKEN")
 	}
 	options := client.Options{Endpoints: endpoints, Token: token, Timeout: c.timeout, Discover: discover}
-	if c.ca != "" {
-		if options.TLS, err = trust(c.ca); err != nil {
+	ca := c.ca
+	if ca == "" {
+		ca = os.Getenv("KVSTORE_TLS_CA")
+	}
+	if ca != "" {
+		if options.TLS, err = trust(ca); err != nil {
 			return nil, err
 		}
 	}
@@ -107,11 +111,11 @@ func parseEndpoints(list string) ([]string, error) {
 func trust(file string) (*tls.Config, error) {
 	pem, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("--tls-ca: %w", err)
+		return nil, fmt.Errorf("--tls-ca or KVSTORE_TLS_CA: %w", err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("--tls-ca: %s holds no certificate in PEM", file)
+		return nil, fmt.Errorf("--tls-ca or KVSTORE_TLS_CA: %s holds no certificate in PEM", file)
 	}
 	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
 }

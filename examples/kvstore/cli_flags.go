@@ -61,16 +61,34 @@ func (c *commandLine) parse(args []string, least, most int, stdout io.Writer) ([
 		args = rest[1:]
 	}
 	if len(positional) < least || len(positional) > most {
-		return nil, usagef("%s; usage: kvstore %s", countError(c.Name(), positional, least, most), firstLine(c.text))
+		return nil, usagef("%s; usage: kvstore %s", c.countError(positional, least, most), firstLine(c.text))
 	}
 	return positional, nil
 }
 
-func countError(name string, got []string, least, most int) string {
+// countError says which argument is one too many, or which are missing, by the names that the usage gives them.
+func (c *commandLine) countError(got []string, least, most int) string {
 	if len(got) > most {
-		return fmt.Sprintf("%s: unexpected argument %q", name, got[most])
+		return fmt.Sprintf("%s: unexpected argument %q", c.Name(), got[most])
 	}
-	return fmt.Sprintf("%s: %d of at least %d arguments are missing", name, least-len(got), least)
+	names := strings.Fields(firstLine(c.text))[1:]
+	return missing(c.Name(), names[len(got):least])
+}
+
+// missing says what is.
+func missing(command string, names []string) string {
+	if len(names) == 1 {
+		return fmt.Sprintf("%s: %s is missing", command, names[0])
+	}
+	last := len(names) - 1
+	return fmt.Sprintf("%s: %s and %s are missing", command, strings.Join(names[:last], ", "), names[last])
+}
+
+// given tells whether a flag was set, be it to its default.
+func (c *commandLine) given(name string) bool {
+	found := false
+	c.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+	return found
 }
 
 // explain rewords an error of package flag, and adds what may have been meant.
@@ -84,16 +102,6 @@ func (c *commandLine) explain(err error) error {
 	c.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
 	name = strings.TrimPrefix(name, "-")
 	return usagef("%s: unknown flag --%s%s; kvstore help %s lists the flags", c.Name(), name, didYouMean(name, names, "--"), c.Name())
-}
-
-// isFlagError recognises the errors of commands that parse their flags by themselves.
-func isFlagError(err error) bool {
-	for _, beginning := range []string{"flag provided but not defined", "flag needs an argument", "invalid value", "invalid boolean value"} {
-		if err != nil && strings.HasPrefix(err.Error(), beginning) {
-			return true
-		}
-	}
-	return false
 }
 
 func (c *commandLine) writeUsage(out io.Writer) {

@@ -27,7 +27,7 @@ having a vote, and promoted when it has caught up:
 The ID of a member that was removed must not be used again.
 `
 
-func membersCommand(ctx context.Context, args []string, _ io.Reader, stdout, _ io.Writer) error {
+func membersCommand(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	line, flags := clientLine("members", membersUsage)
 	learner := line.Bool("learner", false, "add: without a vote, until it is promoted")
 	return flags.with(ctx, line, args, 0, 3, stdout, func(ctx context.Context, kv *client.Client, args []string) error {
@@ -38,16 +38,17 @@ func membersCommand(ctx context.Context, args []string, _ io.Reader, stdout, _ i
 		want := map[string]int{"list": 0, "add": 2, "promote": 1, "remove": 1}
 		count, known := want[action]
 		if !known {
-			return usagef("members: unknown action %q%s", action, didYouMean(action, []string{"list", "add", "promote", "remove"}, ""))
+			return usagef("members: unknown action %q%s", action, didYouMean(action, []string{"list", "add", "promote", "remove"}, "")+
+				"; usage: kvstore "+firstLine(membersUsage))
 		}
-		if len(args) != count {
-			return usagef("members %s: %d arguments instead of %d; usage: kvstore %s", action, len(args), count, firstLine(membersUsage))
+		if err := countMembersArguments(action, args, count); err != nil {
+			return err
 		}
 		if *learner && action != "add" {
 			return usagef("members %s: --learner belongs to add", action)
 		}
 		if action == "list" {
-			return listMembers(ctx, kv, flags.json, stdout)
+			return listMembers(ctx, kv, flags.json, stdout, stderr)
 		}
 		id, err := parseID(args[0])
 		if err != nil {
@@ -61,11 +62,26 @@ func membersCommand(ctx context.Context, args []string, _ io.Reader, stdout, _ i
 	})
 }
 
-func listMembers(ctx context.Context, kv *client.Client, asJSON bool, stdout io.Writer) error {
-	members, err := kv.Members(ctx)
+func countMembersArguments(action string, args []string, want int) error {
+	problem := ""
+	switch {
+	case len(args) > want:
+		problem = fmt.Sprintf("members %s: unexpected argument %q", action, args[want])
+	case len(args) < want:
+		problem = missing("members "+action, []string{"ID", "URL"}[len(args):want])
+	default:
+		return nil
+	}
+	return usagef("%s; usage: kvstore %s", problem, firstLine(membersUsage))
+}
+
+func listMembers(ctx context.Context, kv *client.Client, asJSON bool, stdout, stderr io.Writer) error {
+	by, err := kv.Membership(ctx)
 	if err != nil {
 		return err
 	}
+	warnOfAge(stderr, by)
+	members := by.Members
 	if asJSON {
 		return writeJSON(stdout, map[string]any{"members": members})
 	}
@@ -79,6 +95,19 @@ func listMembers(ctx context.Context, kv *client.Client, asJSON bool, stdout io.
 		fmt.Fprintf(table, "%d\t%s\t%s\n", m.ID, m.URL, vote)
 	}
 	return table.Flush()
+}
+
+// warnOfAge says so if a list of members may be old.
+func warnOfAge(stderr io.Writer, by client.Membership) {
+	switch {
+	case by.Current:
+	case by.Leader == 0:
+		fmt.Fprintf(stderr, "kvstore: the list of members may be old: it is that of %s, which knows no leader, as nobody that answers does\n",
+			by.Endpoint)
+	default:
+		fmt.Fprintf(stderr, "kvstore: the list of members may be old: it is that of %s, since the leader, member %d, does not answer\n",
+			by.Endpoint, by.Leader)
+	}
 }
 
 func changeMembers(

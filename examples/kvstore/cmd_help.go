@@ -12,7 +12,8 @@ import (
 
 const overviewEnd = `
 The commands of the client take --endpoints, --token, --tls-ca, --timeout and --json, before or after their arguments.
-Without --endpoints they use KVSTORE_ENDPOINTS, or else ` + defaultEndpoints + `, where kvstore demo listens.
+Without --endpoints they use KVSTORE_ENDPOINTS, or else ` + defaultEndpoints + `, where kvstore demo listens;
+without --token KVSTORE_TOKEN, and without --tls-ca KVSTORE_TLS_CA.
 
 kvstore help COMMAND explains a command. Status: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 a condition did not hold.
 `

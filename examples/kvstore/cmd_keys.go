@@ -13,8 +13,11 @@ import (
 	"github.com/seed695671cb/raft/examples/kvstore/client"
 )
 
-// maxValue is the largest value that a member takes.
-const maxValue = 4 << 20
+// The largest key and the largest value that a member takes, in bytes.
+const (
+	maxKey   = 4096
+	maxValue = 4 << 20
+)
 
 const putUsage = `put KEY VALUE|-
 
@@ -33,7 +36,10 @@ func putCommand(ctx context.Context, args []string, stdin io.Reader, stdout, _ i
 	match := line.String("if-match", "", "write only if the key has this `revision`, or * if it exists at all")
 	absent := line.Bool("if-none-match", false, "write only if the key does not exist")
 	return flags.with(ctx, line, args, 2, 2, stdout, func(ctx context.Context, kv *client.Client, args []string) error {
-		options, err := matchOption(*match)
+		if *absent && line.given("if-match") {
+			return usagef("put: --if-match and --if-none-match exclude each other: the key cannot both exist and not exist")
+		}
+		options, err := writeOptions(line, args[0], *match)
 		if err != nil {
 			return err
 		}
@@ -60,15 +66,23 @@ func putCommand(ctx context.Context, args []string, stdin io.Reader, stdout, _ i
 	})
 }
 
-func matchOption(match string) ([]client.WriteOption, error) {
-	if match == "" {
-		return nil, nil
+// writeOptions checks the key of a write, and reads its condition.
+func writeOptions(line *commandLine, key, match string) ([]client.WriteOption, error) {
+	if err := checkKey(line, key); err != nil || !line.given("if-match") {
+		return nil, err
 	}
 	if match == "*" {
 		return []client.WriteOption{client.IfExists()}, nil
 	}
 	rev, err := parseNumber("--if-match", match)
 	return []client.WriteOption{client.IfRevision(rev)}, err
+}
+
+func checkKey(line *commandLine, key string) error {
+	if key == "" || len(key) > maxKey {
+		return usagef("%s: a key has 1 to %d bytes, this one %d", line.Name(), maxKey, len(key))
+	}
+	return nil
 }
 
 func readValue(argument string, stdin io.Reader) ([]byte, error) {
@@ -97,6 +111,9 @@ func getCommand(ctx context.Context, args []string, _ io.Reader, stdout, _ io.Wr
 	line, flags := clientLine("get", getUsage)
 	consistency := line.String("consistency", "linearizable", "`level`: linearizable, lease or stale")
 	return flags.with(ctx, line, args, 1, 1, stdout, func(ctx context.Context, kv *client.Client, args []string) error {
+		if err := checkKey(line, args[0]); err != nil {
+			return err
+		}
 		level, err := parseConsistency(*consistency)
 		if err != nil {
 			return err
@@ -136,7 +153,7 @@ func delCommand(ctx context.Context, args []string, _ io.Reader, stdout, _ io.Wr
 	line, flags := clientLine("del", delUsage)
 	match := line.String("if-match", "", "delete only if the key has this `revision`")
 	return flags.with(ctx, line, args, 1, 1, stdout, func(ctx context.Context, kv *client.Client, args []string) error {
-		options, err := matchOption(*match)
+		options, err := writeOptions(line, args[0], *match)
 		if err != nil {
 			return err
 		}

@@ -151,6 +151,9 @@ func watchCommand(ctx context.Context, args []string, _ io.Reader, stdout, stder
 	line.StringVar(&options.After, "after", "", "go on behind the event with this `id`")
 	count := line.Int("count", 0, "end after this `number` of changes; 0 is never")
 	return flags.with(ctx, line, args, 0, 0, stdout, func(ctx context.Context, kv *client.Client, _ []string) error {
+		if *count < 0 {
+			return usagef("watch: --count %d: it cannot be negative", *count)
+		}
 		seen := 0
 		for event, err := range kv.Watch(ctx, options) {
 			if err != nil {

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -17,6 +16,16 @@ import (
 	"github.com/seed695671cb/raft/examples/kvstore/dashboard"
 	"github.com/seed695671cb/raft/examples/kvstore/server"
 )
+
+const serveUsage = `serve --id N --listen HOST:PORT --data DIR --peers 1=URL,2=URL,3=URL | --join
+
+Runs one member until it is told to stop, by SIGINT or SIGTERM, or its disk fails. SIGHUP makes it read the tokens again. The same
+command starts it again: --peers counts only as long as nothing is stored. Without a certificate it listens on loopback only.
+
+  kvstore serve --id 1 --listen 127.0.0.1:8401 --data data/1 \
+      --peers 1=http://127.0.0.1:8401,2=http://127.0.0.1:8402,3=http://127.0.0.1:8403
+  kvstore serve --id 4 --listen 127.0.0.1:8404 --data data/4 --join      after kvstore members add 4 http://127.0.0.1:8404
+`
 
 // stopTimeout bounds how long a member takes to stop when it is asked to.
 const stopTimeout = 20 * time.Second
@@ -32,10 +41,7 @@ type serveFlags struct {
 // serveCommand is `kvstore serve`. It returns nil after SIGINT or SIGTERM, and an error if the member cannot be started or has
 // failed. SIGHUP has it read the tokens again.
 func serveCommand(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) error {
-	options, err := parseServe(args, stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	}
+	options, err := parseServe(args, stdout, stderr)
 	if err != nil {
 		return err
 	}
@@ -80,24 +86,44 @@ func serveUntilDone(ctx context.Context, stop func(), member *server.Server, log
 }
 
 // parseServe reads the flags.
-func parseServe(args []string, stderr io.Writer) (server.Options, error) {
+func parseServe(args []string, stdout, stderr io.Writer) (server.Options, error) {
 	var f serveFlags
-	flags := flag.NewFlagSet("kvstore serve", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	f.define(flags)
-	if err := flags.Parse(args); err != nil {
+	line := newCommandLine("serve", serveUsage)
+	f.define(line.FlagSet)
+	if _, err := line.parse(args, 0, 0, stdout); err != nil {
 		return server.Options{}, err
 	}
-	if flags.NArg() > 0 {
-		return server.Options{}, fmt.Errorf("serve takes no arguments, only flags: %q is not one", flags.Arg(0))
+	if err := f.checkGiven(); err != nil {
+		return server.Options{}, err
 	}
 	peers, err := server.ParsePeers(f.peers)
 	if err != nil {
-		return server.Options{}, fmt.Errorf("--peers: %w", err)
+		return server.Options{}, usagef("serve: --peers: %v", err)
 	}
 	f.options.Peers = peers
 	f.options.Logger, err = newLogger(stderr, f.logLevel, f.logFormat)
 	return f.options, err
+}
+
+// checkGiven says which flags are missing that a member cannot do without.
+func (f *serveFlags) checkGiven() error {
+	var names []string
+	if f.options.ID == 0 {
+		names = append(names, "--id")
+	}
+	if f.options.Listen == "" {
+		names = append(names, "--listen")
+	}
+	if f.options.Dir == "" {
+		names = append(names, "--data")
+	}
+	if f.peers == "" && !f.options.Join {
+		names = append(names, "--peers (or --join)")
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return usagef("%s; kvstore help serve explains the flags", missing("serve", names))
 }
 
 func (f *serveFlags) define(flags *flag.FlagSet) {
@@ -120,14 +146,14 @@ func (f *serveFlags) define(flags *flag.FlagSet) {
 	flags.Uint64Var(&o.SnapshotEntries, "snapshot-entries", 0, "compact the log after so many `entries` (default 100000)")
 	flags.Uint64Var(&o.SnapshotBytes, "snapshot-bytes", 0, "compact the log after so many `bytes` of entries (default 67108864)")
 	flags.DurationVar(&o.Tick, "tick", 100*time.Millisecond, "the unit of time: an election takes 10 to 20; the same on all members")
-	flags.StringVar(&f.logLevel, "log-level", "info", "what is logged to standard error: debug, info, warn or error")
-	flags.StringVar(&f.logFormat, "log-format", "text", "how: text or json")
+	flags.StringVar(&f.logLevel, "log-level", "info", "`level` of what is logged to standard error: debug, info, warn or error")
+	flags.StringVar(&f.logFormat, "log-format", "text", "`format` of that: text or json")
 }
 
 func newLogger(out io.Writer, level, format string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("--log-level is %q: use debug, info, warn or error", level)
+		return nil, usagef("serve: --log-level is %q: use debug, info, warn or error", level)
 	}
 	options := &slog.HandlerOptions{Level: l}
 	switch format {
@@ -136,6 +162,6 @@ func newLogger(out io.Writer, level, format string) (*slog.Logger, error) {
 	case "json":
 		return slog.New(slog.NewJSONHandler(out, options)), nil
 	default:
-		return nil, fmt.Errorf("--log-format is %q: use text or json", format)
+		return nil, usagef("serve: --log-format is %q: use text or json", format)
 	}
 }

@@ -19,10 +19,16 @@ and applied, and the revision and number of its keys. LAG is how many entries it
 Status 1 if no member answers, or none leads.
 `
 
-func statusCommand(ctx context.Context, args []string, _ io.Reader, stdout, _ io.Writer) error {
+func statusCommand(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	line, flags := clientLine("status", statusUsage)
 	return flags.with(ctx, line, args, 0, 0, stdout, func(ctx context.Context, kv *client.Client, _ []string) error {
-		reports := kv.Statuses(ctx)
+		by, err := kv.Membership(ctx)
+		if err != nil {
+			by = client.Membership{}
+		} else {
+			warnOfAge(stderr, by)
+		}
+		reports := kv.StatusesOf(ctx, by)
 		leader := leaderOf(reports)
 		write := writeStatusTable
 		if flags.json {
@@ -34,13 +40,23 @@ func statusCommand(ctx context.Context, args []string, _ io.Reader, stdout, _ io
 		if leader != nil {
 			return nil
 		}
-		for _, r := range reports {
-			if r.Err == nil {
-				return fmt.Errorf("no member leads: a majority has to be up and in touch")
-			}
-		}
-		return fmt.Errorf("no member answers: see --endpoints, and whether the members run")
+		return leaderless(reports)
 	})
+}
+
+// leaderless says why no leader is shown.
+func leaderless(reports []client.Report) error {
+	answers := false
+	for _, r := range reports {
+		if r.Err == nil && r.Status.Leader != 0 {
+			return fmt.Errorf("no leader answers: it is member %d by the account of %s", r.Status.Leader, r.Endpoint)
+		}
+		answers = answers || r.Err == nil
+	}
+	if answers {
+		return fmt.Errorf("no member leads: a majority has to be up and in touch")
+	}
+	return fmt.Errorf("no member answers: see --endpoints, and whether the members run")
 }
 
 // leaderOf finds the leader: of several that think so, the one in the newest term.

@@ -111,7 +111,7 @@ func report(stderr io.Writer, err error) int {
 func exitCode(err error) int {
 	var usage *usageError
 	switch {
-	case errors.As(err, &usage), isFlagError(err):
+	case errors.As(err, &usage):
 		return exitUsage
 	case errors.Is(err, client.ErrNotFound):
 		return exitNotFound

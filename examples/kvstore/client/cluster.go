@@ -58,36 +58,28 @@ type MemberStatus struct {
 }
 
 // Members lists the members, by the leader's account if it answers: another member may be behind, and one that was
-// removed may never learn of that.
+// removed may never learn of that. Membership tells whose account it is.
 func (c *Client) Members(ctx context.Context) ([]Member, error) {
-	members, answer, err := c.membersBy(ctx, &request{method: http.MethodGet, path: "/cluster/members"})
-	if err != nil {
-		return nil, err
-	}
-	leader, _ := strconv.ParseUint(answer.header.Get("X-Raft-Leader"), 10, 64) // 0 is no member's ID
-	for _, m := range members {
-		base, bad := parseEndpoint(m.URL)
-		if m.ID != leader || bad != nil || base == answer.endpoint {
-			continue
-		}
-		by, _, err := c.membersBy(ctx, &request{method: http.MethodGet, path: "/cluster/members", endpoint: base, most: 1})
-		if err == nil {
-			return by, nil
-		}
-	}
-	return members, nil
+	membership, err := c.Membership(ctx)
+	return membership.Members, err
 }
 
-func (c *Client) membersBy(ctx context.Context, req *request) ([]Member, *answer, error) {
-	answer, err := c.do(ctx, req)
+// Membership lists the members, and tells whose account that is: the leader's if it answers, otherwise that of the member that
+// knows a leader and is in the newest term. All endpoints are asked, and the members that they name.
+func (c *Client) Membership(ctx context.Context) (Membership, error) {
+	if best := c.survey(ctx); best != nil {
+		return best.membership(), nil
+	}
+	got, err := c.do(ctx, &request{method: http.MethodGet, path: "/cluster/members"})
 	if err != nil {
-		return nil, nil, err
+		return Membership{}, err
 	}
 	var wire struct {
 		Members []Member `json:"members"`
 	}
-	err = decode(answer, &wire)
-	return wire.Members, answer, err
+	err = decode(got, &wire)
+	leader, _ := strconv.ParseUint(got.header.Get("X-Raft-Leader"), 10, 64) // 0 if the member does not say
+	return Membership{Members: wire.Members, Endpoint: got.endpoint, Leader: leader}, err
 }
 
 // AddMember adds a member, and returns when the change is applied.
@@ -135,10 +127,13 @@ func (c *Client) Snapshot(ctx context.Context, endpoint string) (index uint64, e
 	return wire.Index, err
 }
 
-// change sends a change of the cluster, which takes as long as it takes and is not sent twice.
+// change sends a change of the cluster, which takes as long as it takes and is not sent twice. It goes to the leader first, or to
+// a member that knows one, since any other would hold it until the time of the attempt is over.
 func (c *Client) change(ctx context.Context, method, path, endpoint string, body any) (*answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
+	defer cancel()
 	req := &request{
-		method: method, path: path, endpoint: endpoint, replay: replayUnapplied, attempt: c.options.Timeout,
+		method: method, path: path, endpoint: endpoint, replay: replayUnapplied,
 		header: map[string]string{"Content-Type": "application/json"},
 	}
 	if body != nil {
@@ -147,6 +142,14 @@ func (c *Client) change(ctx context.Context, method, path, endpoint string, body
 			return nil, err
 		}
 		req.body = text
+	}
+	if endpoint != "" {
+		req.attempt = c.options.Timeout
+		return c.do(ctx, req)
+	}
+	if best := c.survey(ctx); best != nil && best.status.Leader != 0 {
+		req.first = best.endpoint
+		req.patient = best.leads()
 	}
 	return c.do(ctx, req)
 }
@@ -177,14 +180,22 @@ type Report struct {
 // Statuses asks all members at the same time: those that the cluster lists, or, if no member tells that, the
 // endpoints. The reports are in the order of that list. Each member is asked once.
 func (c *Client) Statuses(ctx context.Context) []Report {
+	by, err := c.Membership(ctx)
+	if err != nil {
+		by = Membership{}
+	}
+	return c.StatusesOf(ctx, by)
+}
+
+// StatusesOf is Statuses with the members that a list names, the endpoints if it names none.
+func (c *Client) StatusesOf(ctx context.Context, by Membership) []Report {
 	var reports []Report
-	members, err := c.Members(ctx)
-	for _, m := range members {
+	for _, m := range by.Members {
 		if base, bad := parseEndpoint(m.URL); bad == nil {
 			reports = append(reports, Report{ID: m.ID, Endpoint: base})
 		}
 	}
-	if err != nil {
+	if len(reports) == 0 {
 		for _, url := range c.endpoints.urls() {
 			reports = append(reports, Report{Endpoint: url})
 		}
@@ -209,7 +220,7 @@ func (c *Client) Discover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.endpoints.learn(members)
+	c.endpoints.learn(members, time.Now())
 	return nil
 }
 

@@ -119,9 +119,10 @@ func (e *endpoints) needsRefresh(now time.Time, every time.Duration) bool {
 }
 
 // learn takes over the members of the cluster: it adds those that are new and drops discovered ones that have left.
-func (e *endpoints) learn(members []Member) {
+func (e *endpoints) learn(members []Member, now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.refreshed = now
 	ids := map[string]uint64{}
 	for _, m := range members {
 		url, err := parseEndpoint(m.URL)

@@ -130,7 +130,7 @@ func (m *fakeMember) serve(w http.ResponseWriter, r *http.Request) {
 	case path == "/cluster/members" && r.Method == http.MethodGet:
 		f.listMembers(w)
 	case path == "/cluster":
-		fmt.Fprintf(w, `{"id":%d,"role":"follower","leader":%d,"members":[{"id":1,"lag":0},{"id":2,"lag":null}]}`, m.id, f.leader)
+		f.status(w, m.id)
 	default:
 		fail(w, 404, "not_found", "no such path: "+path, nil)
 	}
@@ -263,6 +263,23 @@ func (f *fakeCluster) listMembers(w http.ResponseWriter) {
 		members = append(members, Member{ID: m.id, URL: m.URL})
 	}
 	_ = json.NewEncoder(w).Encode(map[string]any{"members": members})
+}
+
+func (f *fakeCluster) status(w http.ResponseWriter, id uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	status := Status{ID: id, Role: "follower", Term: 3, Leader: f.leader}
+	if id == f.leader {
+		status.Role = "leader"
+	}
+	for _, m := range f.members {
+		member := MemberStatus{ID: m.id, URL: m.URL}
+		if m.id == id {
+			member.Lag = new(uint64)
+		}
+		status.Members = append(status.Members, member)
+	}
+	_ = json.NewEncoder(w).Encode(status)
 }
 
 func (f *fakeCluster) watch(w http.ResponseWriter, r *http.Request) {

@@ -34,8 +34,9 @@ type Options struct {
 	// Timeout bounds a call with all its attempts; 0 is DefaultTimeout. A context that ends earlier wins. A watch has
 	// no end; Timeout bounds how long its beginning may take.
 	Timeout time.Duration
-	// AttemptTimeout bounds one attempt, after which the next member is tried; 0 is DefaultAttemptTimeout. Changes of
-	// the cluster are not bounded by it, since they take their time and are not repeated.
+	// AttemptTimeout bounds one attempt, after which the next member is tried; 0 is DefaultAttemptTimeout. In the first
+	// rounds it is 1.5 s and 3 s at most while other members are left. Changes of the cluster that the leader itself
+	// gets are bounded by Timeout alone, since they take their time and are not repeated.
 	AttemptTimeout time.Duration
 	// MaxAttempts bounds how often a request is sent; 0 is as often as Timeout allows, 1 is without repetition.
 	MaxAttempts int

@@ -19,6 +19,9 @@ import (
 // answerLimit bounds what is read of one answer. It is beyond the largest that a member gives.
 const answerLimit = 64 << 20
 
+// firstBound bounds the attempts of the first round, and twice that those of the next, while other members are left.
+const firstBound = 1500 * time.Millisecond
+
 // replay says when a request may be sent again.
 type replay int
 
@@ -35,6 +38,8 @@ type request struct {
 	body         []byte
 	replay       replay
 	attempt      time.Duration // bound of one attempt, 0 for that of the options
+	first        string        // where the first attempt goes, "" for the preferred endpoint
+	patient      bool          // the first attempt may take as long as the call
 	endpoint     string        // the only one to ask, "" for any
 	most         int           // bound of the attempts, 0 for that of the options
 }
@@ -85,13 +90,14 @@ func (c *Client) do(ctx context.Context, req *request) (*answer, error) {
 func (c *call) try(ctx context.Context) (*answer, error) {
 	c.attempts++
 	endpoint := c.endpoint
-	if endpoint == "" {
+	switch {
+	case endpoint != "":
+	case c.attempts == 1 && c.first != "":
+		endpoint = c.first
+	default:
 		endpoint = c.client.endpoints.pick(time.Now())
 	}
-	bound := c.attempt
-	if bound == 0 {
-		bound = c.client.options.AttemptTimeout
-	}
+	bound := c.bound(ctx)
 	attempt, cancel := context.WithTimeout(ctx, bound+bound/10)
 	defer cancel()
 	got, sent, err := c.client.send(attempt, c.request, endpoint, bound)
@@ -111,6 +117,32 @@ func (c *call) try(ctx context.Context) (*answer, error) {
 		}
 	}
 	return got, err
+}
+
+// bound is how long the member may try. A member that knows no leader tries all that time, so it is short in the first rounds, as
+// long as there are others to ask. A change of the cluster cannot be repeated after it was cut short, and gets its time.
+func (c *call) bound(ctx context.Context) time.Duration {
+	bound := c.client.options.AttemptTimeout
+	members := c.members()
+	switch {
+	case c.attempt != 0:
+		bound = c.attempt
+	case c.patient && c.attempts == 1:
+		bound = c.client.options.Timeout
+	case c.replay != replayUnapplied && c.attempts%members != 0:
+		bound = min(bound, firstBound<<min(c.attempts/members, 8))
+	}
+	deadline, _ := ctx.Deadline()
+	left := max(time.Until(deadline), time.Millisecond)
+	return min(bound, left-left/10) // so that what the member says in the end still arrives
+}
+
+// members is how many members the call can turn to.
+func (c *call) members() int {
+	if c.endpoint != "" {
+		return 1
+	}
+	return len(c.client.endpoints.urls())
 }
 
 // appliedNothing tells whether an error says that the request did nothing. What stands between the client and a
@@ -159,10 +191,7 @@ func (c *call) busyPause(ctx context.Context, refusal *Error) (time.Duration, bo
 
 // backoff is zero as long as there are members that were not asked yet; then it grows with every round.
 func (c *call) backoff() time.Duration {
-	members := len(c.client.endpoints.urls())
-	if c.endpoint != "" {
-		members = 1
-	}
+	members := c.members()
 	if c.attempts%members != 0 {
 		return 0
 	}
@@ -214,9 +243,6 @@ func (c *Client) send(ctx context.Context, req *request, endpoint string, bound 
 	httpRequest, err := c.newHTTPRequest(ctx, req, endpoint)
 	if err != nil {
 		return nil, false, err
-	}
-	if deadline, ok := ctx.Deadline(); ok {
-		bound = min(bound, time.Until(deadline))
 	}
 	httpRequest.Header.Set("X-Request-Timeout", max(bound, time.Millisecond).Round(time.Millisecond).String())
 	response, err := c.http.Do(httpRequest)

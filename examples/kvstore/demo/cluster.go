@@ -33,6 +33,7 @@ type member struct {
 	addr        string // host and port
 	args        []string
 	child       *child
+	joined      bool // added after the cluster had begun
 	partitioned bool
 }
 
@@ -44,7 +45,8 @@ type cluster struct {
 	out     io.Writer // written to by one goroutine at a time
 	starter *starter
 	network *proxy.Proxy
-	control string // URL of the controls
+	control string  // host and port of the controls
+	stored  *layout // of an earlier run in the same directory, or nil
 
 	adding sync.Mutex // held while a member is added, which takes long
 
@@ -54,7 +56,7 @@ type cluster struct {
 	watching sync.WaitGroup
 }
 
-func newCluster(config Config, control string) (*cluster, error) {
+func newCluster(config Config, control string, stored *layout) (*cluster, error) {
 	network, err := proxy.Listen("127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -65,6 +67,7 @@ func newCluster(config Config, control string) (*cluster, error) {
 		starter: newStarter(),
 		network: network,
 		control: control,
+		stored:  stored,
 	}, nil
 }
 
@@ -86,18 +89,50 @@ func (c *cluster) address(id uint64) (string, error) {
 	if c.config.Port != 0 {
 		port = c.config.Port + int(id)
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	if p := c.stored.find(id); p != nil {
+		addr = p.Addr
+	}
+	listener, err := net.Listen("tcp", addr)
 	if err != nil {
-		return "", portError(port, c.config.Members, err)
+		return "", portError(addr, c.config, c.stored, err)
 	}
 	defer listener.Close()
 	return listener.Addr().String(), nil
 }
 
-// portError says what to do about a port that cannot be had.
-func portError(port, members int, err error) error {
-	return fmt.Errorf("port %d of 127.0.0.1 cannot be used: choose another with --port; the demo takes that one and the %d above it: %w",
-		port, members, err)
+// portError says what to do about an address that cannot be had.
+func portError(addr string, config Config, stored *layout, err error) error {
+	if stored != nil {
+		return fmt.Errorf("%s cannot be used, and the cluster in %s listens there: end what does, maybe another demo, or name another "+
+			"directory with --data: %w", addr, config.Dir, err)
+	}
+	return fmt.Errorf("%s cannot be used: choose another port with --port; the demo takes that one and the %d above it: %w",
+		addr, config.Members, err)
+}
+
+// places lists the members to start, those of the earlier run if there was one.
+func (c *cluster) places() []*member {
+	var members []*member
+	if c.stored != nil {
+		for _, p := range c.stored.Members {
+			members = append(members, &member{id: p.ID, joined: p.Joined})
+		}
+		return members
+	}
+	for id := uint64(1); id <= uint64(c.config.Members); id++ {
+		members = append(members, &member{id: id})
+	}
+	return members
+}
+
+// keep writes down who listens where; mu must be held.
+func (c *cluster) keep() error {
+	l := layout{Control: c.control}
+	for _, m := range c.members {
+		l.Members = append(l.Members, place{ID: m.id, Addr: m.addr, Joined: m.joined})
+	}
+	return l.save(c.config.Dir)
 }
 
 // startAll places the first members and starts their processes.
@@ -110,20 +145,24 @@ func (c *cluster) startAll() error {
 			listener.Close()
 		}
 	}()
-	for id := uint64(1); id <= uint64(c.config.Members); id++ {
-		addr, err := c.address(id)
+	for _, m := range c.places() {
+		addr, err := c.address(m.id)
 		if err != nil {
 			return err
 		}
 		if listener, err := net.Listen("tcp", addr); err == nil {
 			taken = append(taken, listener)
 		}
-		c.place(&member{id: id, addr: addr})
+		m.addr = addr
+		c.place(m)
 	}
 	for _, listener := range taken {
 		listener.Close()
 	}
 	taken = nil
+	if err := c.keep(); err != nil {
+		return err
+	}
 	for _, m := range c.members {
 		m.args = c.arguments(m)
 		if err := c.launch(m); err != nil {
@@ -141,15 +180,19 @@ func (c *cluster) place(m *member) {
 }
 
 // arguments must be called with mu held.
-func (c *cluster) arguments(m *member, more ...string) []string {
+func (c *cluster) arguments(m *member) []string {
 	peers := make([]string, 0, len(c.members))
 	for _, other := range c.members {
 		peers = append(peers, fmt.Sprintf("%d=%s", other.id, other.url()))
 	}
-	return append([]string{
+	args := []string{
 		"serve", "--id", strconv.FormatUint(m.id, 10), "--listen", m.addr, "--peers", strings.Join(peers, ","),
-		"--data", c.dir(m), "--cluster", "demo", "--peer-proxy", c.network.URL(m.id), "--demo", c.control,
-	}, more...)
+		"--data", c.dir(m), "--cluster", "demo", "--peer-proxy", c.network.URL(m.id), "--demo", "http://" + c.control,
+	}
+	if m.joined {
+		args = append(args, "--join")
+	}
+	return args
 }
 
 func (c *cluster) dir(m *member) string {
@@ -224,11 +267,11 @@ func (c *cluster) add(ctx context.Context, id uint64) error {
 		return err
 	}
 	err = c.join(ctx, m)
-	if err == nil {
-		return nil
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err == nil {
+		return c.keep()
+	}
 	c.network.Unregister(id)
 	c.members = slices.DeleteFunc(c.members, func(other *member) bool { return other == m })
 	return errors.Join(err, m.child.kill())
@@ -247,9 +290,9 @@ func (c *cluster) placeNew(id uint64) (*member, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &member{id: id, addr: addr}
+	m := &member{id: id, addr: addr, joined: true}
 	c.place(m)
-	m.args = c.arguments(m, "--join")
+	m.args = c.arguments(m)
 	if err := c.launch(m); err != nil {
 		c.network.Unregister(id)
 		c.members = slices.DeleteFunc(c.members, func(other *member) bool { return other == m })

@@ -44,7 +44,7 @@ func (l *transcript) String() string {
 }
 
 func config(t *testing.T, out io.Writer) demo.Config {
-	return demo.Config{Members: 3, Dir: t.TempDir(), Env: []string{fakeMember + "=serve"}, Out: out}
+	return demo.Config{Members: 3, Dir: t.TempDir(), Env: []string{fakeMember + "=serve", fakeAccount + `={"leader":1}`}, Out: out}
 }
 
 // running is a demo with fake members whose controls serve.
@@ -57,9 +57,14 @@ type running struct {
 
 func start(t *testing.T) *running {
 	t.Helper()
-	r := &running{t: t, out: &transcript{}}
+	return startIn(t, t.TempDir())
+}
+
+func startIn(t *testing.T, dir string) *running {
+	t.Helper()
+	r := &running{t: t, dir: dir, out: &transcript{}}
 	c := config(t, r.out)
-	r.dir = c.Dir
+	c.Dir = dir
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- demo.Run(ctx, c) }()
@@ -180,7 +185,7 @@ func TestTemporaryDirectory(t *testing.T) {
 		t.Run(fmt.Sprintf("keep %t", keep), func(t *testing.T) {
 			t.Setenv("TMPDIR", t.TempDir())
 			out := &transcript{}
-			c := demo.Config{Members: 1, Keep: keep, Once: true, Env: []string{fakeMember + "=serve"}, Out: out}
+			c := demo.Config{Members: 1, Keep: keep, Once: true, Env: config(t, out).Env, Out: out}
 			require.NoError(t, demo.Run(t.Context(), c))
 			dir := regexp.MustCompile(`data in (\S+)`).FindStringSubmatch(out.String())[1]
 			_, err := os.Stat(dir)
@@ -320,10 +325,10 @@ func TestAPortInUse(t *testing.T) {
 	c := config(t, io.Discard)
 	c.Port = port
 	err = demo.Run(t.Context(), c)
-	require.ErrorContains(t, err, fmt.Sprintf("port %d of 127.0.0.1 cannot be used: choose another with --port", port))
+	require.ErrorContains(t, err, fmt.Sprintf("127.0.0.1:%d cannot be used: choose another port with --port", port))
 	c.Port = port - 2 // so that it is member 2's
 	err = demo.Run(t.Context(), c)
-	require.ErrorContains(t, err, "cannot be used: choose another with --port")
+	require.ErrorContains(t, err, "cannot be used: choose another port with --port")
 }
 
 func TestAMemberThatDies(t *testing.T) {

@@ -6,5 +6,6 @@
 // through a proxy of package proxy, so that the network between them can be taken away while clients still reach them.
 //
 // No member outlives the demo: it ends them when it ends, and on Linux the kernel kills them if it is killed itself.
-// What a member prints goes to DIR/ID/log.txt.
+// What a member prints goes to DIR/ID/log.txt. Who listens where is kept in DIR/demo.json, and a directory that is used again is used
+// with the same members on the same ports.
 package demo

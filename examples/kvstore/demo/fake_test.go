@@ -20,12 +20,14 @@ import (
 const (
 	fakeMember = "KVSTORE_FAKE_MEMBER"
 	fakeDemo   = "KVSTORE_FAKE_DEMO"
+	// fakeAccount is what a member answers when it is asked for the cluster.
+	fakeAccount = "KVSTORE_FAKE_ACCOUNT"
 )
 
 func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv(fakeDemo) != "":
-		config := demo.Config{Members: 3, Dir: os.Getenv(fakeDemo), Env: []string{fakeMember + "=serve", fakeDemo + "="}, Out: os.Stdout}
+		config := demo.Config{Members: 3, Dir: os.Getenv(fakeDemo), Env: []string{fakeMember + "=serve", fakeDemo + "=", fakeAccount + `={"leader":1}`}, Out: os.Stdout}
 		if err := demo.Run(context.Background(), config); err != nil {
 			fmt.Println(err)
 			os.Exit(1)
@@ -66,7 +68,7 @@ func serveFake(args []string) error {
 	}
 	fmt.Printf("member %s of %s serves, peers %s, demo %s, join %t\n", f.id, f.cluster, f.peers, f.demo, f.join)
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /cluster", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"leader":1}`) })
+	mux.HandleFunc("GET /cluster", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, os.Getenv(fakeAccount)) })
 	mux.HandleFunc("GET /readyz", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("PUT /kv/{key}", f.put)
 	mux.HandleFunc("GET /kv/{key}", f.get)

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -78,35 +79,55 @@ func insist(ctx context.Context, method, url string, body []byte) ([]byte, error
 	}
 }
 
-// leaderOf asks a member who leads, and reports 0 if it does not know or does not answer.
-func leaderOf(ctx context.Context, m *member) uint64 {
-	answer, err := request(ctx, http.MethodGet, m.url()+"/cluster", nil)
-	if err != nil {
-		return 0
-	}
-	var status struct {
-		Leader uint64 `json:"leader"`
-	}
-	if json.Unmarshal(answer, &status) != nil {
-		return 0
-	}
-	return status.Leader
+// An account is what a member knows of the cluster.
+type account struct {
+	Leader  uint64 `json:"leader"`
+	Members []struct {
+		ID uint64 `json:"id"`
+	} `json:"members"`
 }
 
-// awaitLeader returns the leader when every member knows it and serves. It fails if a member ends meanwhile.
-func (c *cluster) awaitLeader(ctx context.Context) (uint64, error) {
+// has tells whether a member belongs to the cluster by this account.
+func (a *account) has(id uint64) bool {
+	for _, m := range a.Members {
+		if m.ID == id {
+			return true
+		}
+	}
+	return len(a.Members) == 0
+}
+
+// accountOf asks a member what it knows.
+func accountOf(ctx context.Context, m *member) (*account, error) {
+	answer, err := request(ctx, http.MethodGet, m.url()+"/cluster", nil)
+	if err != nil {
+		return nil, err
+	}
+	var a account
+	if err := json.Unmarshal(answer, &a); err != nil {
+		return nil, fmt.Errorf("its answer is not of the API: %w", err)
+	}
+	return &a, nil
+}
+
+// awaitLeader returns the leader's account when every member knows it and serves. It fails if a member ends meanwhile.
+func (c *cluster) awaitLeader(ctx context.Context) (*account, error) {
+	reason := errors.New("no member has answered")
 	for {
-		leader, agreed := c.agreement(ctx)
-		if agreed {
-			return leader, nil
+		lead, err := c.agreement(ctx)
+		if err == nil {
+			return lead, nil
+		}
+		if ctx.Err() == nil {
+			reason = err // the last one that is not about the time being over
 		}
 		if err := c.firstDeath(); err != nil {
-			return 0, err
+			return nil, err
 		}
 		select {
 		case <-time.After(retryAfter):
 		case <-ctx.Done():
-			return 0, fmt.Errorf("no leader serves, see the logs in %s: %w", c.config.Dir, ctx.Err())
+			return nil, fmt.Errorf("the cluster did not come up in time: %w; the logs are %s: %w", reason, c.logs(), ctx.Err())
 		}
 	}
 }
@@ -124,22 +145,41 @@ func (c *cluster) firstDeath() error {
 	return nil
 }
 
-func (c *cluster) agreement(ctx context.Context) (uint64, bool) {
+// agreement returns the leader's account if all members know it and serve, and otherwise why not. A process whose member was removed from the
+// cluster does not count.
+func (c *cluster) agreement(ctx context.Context) (*account, error) {
 	members := c.all()
-	leader := leaderOf(ctx, members[0])
-	if leader == 0 {
-		return 0, false
+	accounts := make([]*account, len(members))
+	var lead *account
+	for i, m := range members {
+		a, err := accountOf(ctx, m)
+		if err != nil {
+			return nil, fmt.Errorf("member %d does not answer: %w", m.id, err)
+		}
+		accounts[i] = a
+		if a.Leader == m.id {
+			lead = a
+		}
 	}
-	for _, m := range members {
-		if leaderOf(ctx, m) != leader {
-			return 0, false
+	if lead == nil {
+		return nil, errors.New("no member leads")
+	}
+	for i, m := range members {
+		if !lead.has(m.id) {
+			continue
+		}
+		if accounts[i].Leader != lead.Leader {
+			return nil, fmt.Errorf("member %d does not know that member %d leads", m.id, lead.Leader)
 		}
 		if _, err := request(ctx, http.MethodGet, m.url()+"/readyz", nil); err != nil {
-			return 0, false
+			return nil, fmt.Errorf("member %d is not ready: %w", m.id, err)
 		}
 	}
-	return leader, true
+	return lead, nil
 }
+
+// logs names the members' logs.
+func (c *cluster) logs() string { return filepath.Join(c.config.Dir, "ID", "log.txt") }
 
 // tail returns the last lines of a file, indented.
 func tail(file string) string {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -116,7 +117,19 @@ func openTokens(path string, logger *slog.Logger) (*tokenFile, error) {
 	if err := t.load(); err != nil {
 		return nil, err
 	}
+	t.warnIfOpen()
 	return t, nil
+}
+
+// warnIfOpen logs that others of the machine's users can learn the tokens, or set their own. On Windows, rights say nothing about that.
+func (t *tokenFile) warnIfOpen() {
+	const others = 0o066
+	info, err := os.Stat(t.path)
+	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&others == 0 {
+		return
+	}
+	t.logger.Warn("users other than its owner can read or change the file of tokens: take that right from them, with chmod 600",
+		"file", t.path, "mode", info.Mode().Perm().String())
 }
 
 func (t *tokenFile) load() error {

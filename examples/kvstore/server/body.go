@@ -10,7 +10,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -20,58 +22,9 @@ const (
 	maxAdminBody = 64 << 10
 	// maxTxnBody bounds that of a transaction: values that are base64 or escaped take more than they are.
 	maxTxnBody = 16 << 20
-	// bodyRate is how slowly a body may come, beyond the first seconds.
-	bodyRate = 64 << 10
 	// maxJSONDepth bounds how deep values of JSON stand inside one another. A transaction needs five.
 	maxJSONDepth = 16
 )
-
-// readBody reads the body of a request within a bound. The caller calls release when the body is no longer in use.
-func (a *api) readBody(w http.ResponseWriter, r *request, limit int64) (body []byte, release func(), err error) {
-	if r.ContentLength > limit {
-		return nil, nil, tooLarge("the body has %d bytes: at most %d are allowed", r.ContentLength, limit)
-	}
-	size := r.ContentLength
-	if size < 0 {
-		size = limit
-	}
-	if !a.bodies.acquire(size) {
-		return nil, nil, busy("the bodies of the requests at work have %d bytes together, which is the bound: try again later", a.bodies.bound)
-	}
-	release = func() { a.bodies.release(size) }
-	body, err = a.readLimited(w, r, limit)
-	if err != nil {
-		release()
-		return nil, nil, err
-	}
-	a.totals.bytesIn.Add(uint64(len(body)))
-	return body, release, nil
-}
-
-func (a *api) readLimited(w http.ResponseWriter, r *request, limit int64) ([]byte, error) {
-	// A client that stops sending must not hold its place for ever. The deadline is taken back when the body is there, because
-	// reaching it would look as if the client had gone. If it is not, the deadline spares net/http waiting for the rest.
-	r.bodyBegun = true
-	control := http.NewResponseController(w)
-	allowed := a.limits.bodyTimeout + time.Duration(limit/bodyRate)*time.Second
-	bounded := control.SetReadDeadline(time.Now().Add(allowed)) == nil
-	var buffer bytes.Buffer
-	if r.ContentLength > 0 {
-		buffer.Grow(int(r.ContentLength) + bytes.MinRead)
-	}
-	_, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
-	var over *http.MaxBytesError
-	if errors.As(err, &over) {
-		return nil, tooLarge("the body has more than %d bytes: that is the most that is allowed", limit)
-	}
-	if err != nil {
-		return nil, badRequest("the body ended early, or came too slowly: %v", err)
-	}
-	if bounded {
-		_ = control.SetReadDeadline(time.Time{})
-	}
-	return buffer.Bytes(), nil
-}
 
 // decodeJSON reads one JSON value, strictly: no unknown fields, nothing behind it, nothing that is not Unicode. What JSON would
 // quietly replace could otherwise name another key.
@@ -81,6 +34,9 @@ func decodeJSON(body []byte, into any) error {
 	}
 	if err := checkJSON(body); err != nil {
 		return err
+	}
+	if string(bytes.TrimSpace(body)) == "null" {
+		return badRequest("the body is null: send a JSON object as described in API.md")
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
@@ -101,17 +57,48 @@ func badJSON(err error) error {
 	if errors.Is(err, io.EOF) {
 		return badRequest("the body is empty: send a JSON object as described in API.md")
 	}
-	return badRequest("the body is not the JSON that is expected here: %v", err)
+	const prefix = "the body is not the JSON that is expected here: "
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return badRequest(prefix+"%s is a JSON %s, and %s is needed", fieldName(wrong.Field), wrong.Value, kindName(wrong.Type.Kind()))
+	}
+	return badRequest(prefix+"%s", strings.TrimPrefix(err.Error(), "json: "))
+}
+
+// fieldName is the last part of a path, of which the others may be names of this program.
+func fieldName(path string) string {
+	if path == "" {
+		return "the body"
+	}
+	return fmt.Sprintf("field %q", path[strings.LastIndexByte(path, '.')+1:])
+}
+
+// kindName says what JSON a field is read from.
+func kindName(kind reflect.Kind) string {
+	switch kind {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Uint64:
+		return "a whole number from 0 to 18446744073709551615"
+	case reflect.Slice:
+		return "a list"
+	default:
+		return "an object"
+	}
 }
 
 // checkJSON looks through the text for what the decoder of the standard library lets pass, or takes too much memory for: halves of
-// surrogate pairs, and depth.
+// surrogate pairs, names of fields in other letters, and depth.
 func checkJSON(body []byte) error {
-	depth, quoted := 0, false
+	depth, quoted, begin := 0, false, 0
 	for i := 0; i < len(body); i++ {
 		switch c := body[i]; {
+		case c == '"' && quoted && !isPlainName(body[begin+1:i], body[i+1:]):
+			return badRequest("there is no field %s: the names of fields are in lower case, as API.md writes them", quoteKey(body[begin+1:i]))
 		case c == '"':
-			quoted = !quoted
+			quoted, begin = !quoted, i
 		case quoted && c == '\\':
 			length, ok := escapeLength(body[i:])
 			if !ok {
@@ -129,6 +116,13 @@ func checkJSON(body []byte) error {
 		}
 	}
 	return nil
+}
+
+// isPlainName is false of a string that names a field, as the colon behind it tells, otherwise than all names of API.md are
+// written.
+func isPlainName(text, behind []byte) bool {
+	odd := func(c rune) bool { return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' }
+	return bytes.IndexFunc(text, odd) < 0 || !bytes.HasPrefix(bytes.TrimLeft(behind, " \t\r\n"), []byte(":"))
 }
 
 // escapeLength returns how many bytes the escape sequence at the beginning of text has, with the second half of a surrogate pair.
@@ -176,13 +170,20 @@ func (r *request) query(known ...string) (parameters, error) {
 	}
 	for _, name := range sortedKeys(values) {
 		if !slices.Contains(known, name) && (name != "token" || !r.endpoint.stream) {
-			return parameters{}, badRequest("there is no parameter %q here: there are %q", name, known)
+			return parameters{}, badRequest("there is no parameter %q here: %s", name, describeParameters(known))
 		}
 		if len(values[name]) > 1 {
 			return parameters{}, badRequest("the parameter %q is given %d times: give it once", name, len(values[name]))
 		}
 	}
 	return parameters{values: values}, nil
+}
+
+func describeParameters(known []string) string {
+	if len(known) == 0 {
+		return "it takes none"
+	}
+	return "there are " + strings.Join(known, ", ")
 }
 
 func sortedKeys(values url.Values) []string {

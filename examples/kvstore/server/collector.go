@@ -57,20 +57,20 @@ func (s samples) counter(name, help string, value uint64, labels ...string) {
 
 func (s samples) collectReplica(status *replica.Status) {
 	leads := number(status.Leader == status.ID && status.ID != 0)
-	s.gauge("raft_is_leader", "1 if this member leads.", leads)
-	s.gauge("raft_leader_id", "The leader's ID, 0 if none is known.", status.Leader)
-	s.gauge("raft_term", "The current term.", status.Term)
-	s.gauge("raft_commit_index", "The index up to which the log is committed.", status.Commit)
-	s.gauge("raft_applied_index", "The index up to which the log is applied.", status.Applied)
-	s.gauge("raft_first_index", "The first index in the log.", status.FirstIndex)
-	s.gauge("raft_last_index", "The last index in the log.", status.LastIndex)
-	s.gauge("raft_members", "How many members there are, learners included.", uint64(len(status.Members)))
-	s.gauge("raft_sessions", "Client sessions that the group remembers.", uint64(status.Sessions))
-	const waiting = "What waits in the member's queues."
+	s.gauge("raft_is_leader", "1 if this member is the leader of the Raft group, otherwise 0.", leads)
+	s.gauge("raft_leader_id", "The ID of the member that leads the Raft group, 0 if none is known.", status.Leader)
+	s.gauge("raft_term", "The current Raft term of this member.", status.Term)
+	s.gauge("raft_commit_index", "The index of the last Raft log entry that this member knows to be committed.", status.Commit)
+	s.gauge("raft_applied_index", "The index of the last Raft log entry that this member has applied.", status.Applied)
+	s.gauge("raft_first_index", "The index of the first entry in this member's Raft log.", status.FirstIndex)
+	s.gauge("raft_last_index", "The index of the last entry in this member's Raft log.", status.LastIndex)
+	s.gauge("raft_members", "The number of members of the Raft group, learners included.", uint64(len(status.Members)))
+	s.gauge("raft_sessions", "The number of client sessions that the Raft group remembers.", uint64(status.Sessions))
+	const waiting = "The number of elements that wait in a queue of this member, by queue."
 	s.gauge("queue_length", waiting, uint64(status.Proposals), "queue", "proposals")
 	s.gauge("queue_length", waiting, uint64(status.Reads), "queue", "reads")
 	s.gauge("queue_length", waiting, uint64(status.Messages), "queue", "messages")
-	s.counter("raft_dropped_messages_total", "Messages of other members for which there was no room.", status.Dropped)
+	s.counter("raft_dropped_messages_total", "Raft messages of other members that were dropped because this member's queue was full.", status.Dropped)
 }
 
 func number(b bool) uint64 { return *boolNumber(&b) }
@@ -78,55 +78,55 @@ func number(b bool) uint64 { return *boolNumber(&b) }
 func (s samples) collectProgress(status *replica.Status) {
 	for _, p := range status.Progress {
 		id := strconv.FormatUint(p.ID, 10)
-		s.gauge("raft_progress_match", "The index up to which a member has the leader's log; on the leader.", p.Match, "member", id)
-		s.gauge("raft_progress_lag", "How many entries a member lacks; on the leader.",
+		s.gauge("raft_progress_match", "The index up to which a member has the leader's Raft log, as the leader knows; present on the leader alone.", p.Match, "member", id)
+		s.gauge("raft_progress_lag", "The number of Raft log entries that a member lacks, as the leader knows; present on the leader alone.",
 			status.LastIndex-min(status.LastIndex, p.Match), "member", id)
-		s.gauge("raft_progress_active", "1 if a member was heard of lately; on the leader.",
+		s.gauge("raft_progress_active", "1 if the leader has heard from a member lately, otherwise 0; present on the leader alone.",
 			number(p.Active), "member", id)
 	}
 }
 
 func (s samples) collectStore(a *api) {
 	stats := a.keys.Stats()
-	s.gauge("store_revision", "The revision of the last change.", stats.Rev)
-	s.gauge("store_keys", "How many keys there are.", stats.Keys)
-	s.gauge("store_data_bytes", "The bytes of all keys and values.", stats.DataBytes)
-	s.gauge("store_disk_bytes", "The size of the store's files.", stats.DiskBytes)
-	s.gauge("store_history_events", "How many changes watches can still see.", stats.Events)
-	s.gauge("store_history_bytes", "The bytes of those changes.", stats.EventBytes)
-	s.gauge("store_idempotency_keys", "How many idempotency keys are remembered.", stats.Idempotency)
-	s.gauge("streams", "Watches and event streams that are open.", uint64(max(a.streams.used.Load(), 0)))
-	s.gauge("requests_at_work", "Requests that are being handled, streams apart.", uint64(max(a.waiting.used.Load(), 0)))
-	s.gauge("request_body_bytes", "The bytes of their bodies.", uint64(max(a.bodies.used.Load(), 0)))
-	s.gauge("answer_bytes", "The bytes of what was read for them.", uint64(max(a.answers.used.Load(), 0)))
+	s.gauge("store_revision", "The revision of the last change of the key-value store.", stats.Rev)
+	s.gauge("store_keys", "The number of keys in the key-value store.", stats.Keys)
+	s.gauge("store_data_bytes", "The bytes of all keys and values in the key-value store, together.", stats.DataBytes)
+	s.gauge("store_disk_bytes", "The bytes that the files of the key-value store take up on disk.", stats.DiskBytes)
+	s.gauge("store_history_events", "The number of changes in the stored history, which watches can still see.", stats.Events)
+	s.gauge("store_history_bytes", "The bytes of keys and values in the stored history of changes.", stats.EventBytes)
+	s.gauge("store_idempotency_keys", "The number of idempotency keys whose results are remembered.", stats.Idempotency)
+	s.gauge("streams", "The number of watches and event streams that clients have open on this member.", uint64(max(a.streams.used.Load(), 0)))
+	s.gauge("requests_at_work", "The number of HTTP requests of clients that are being handled, streams not counted.", uint64(max(a.waiting.used.Load(), 0)))
+	s.gauge("request_body_bytes", "The bytes that are set aside for the bodies of HTTP requests that are being handled.", uint64(max(a.bodies.used.Load(), 0)))
+	s.gauge("answer_bytes", "The bytes of values that were read for HTTP answers that are being sent.", uint64(max(a.answers.used.Load(), 0)))
 }
 
 func (s samples) collectPeers(peers []httptransport.PeerStatus) {
 	for _, p := range peers {
 		id := strconv.FormatUint(p.ID, 10)
-		s.gauge("peer_connected", "1 if there is a stream to a member.", number(p.Connected), "member", id)
-		s.gauge("peer_queue_bytes", "What waits to be sent to a member.", uint64(max(p.QueueBytes, 0)), "member", id)
-		s.counter("peer_sent_messages_total", "Messages sent to a member.", p.SentMessages, "member", id)
-		s.counter("peer_sent_bytes_total", "Bytes sent to a member.", p.SentBytes, "member", id)
-		s.counter("peer_dropped_messages_total", "Messages to a member that were dropped.", p.DroppedMessages, "member", id)
-		s.counter("peer_received_messages_total", "Messages received from a member.", p.ReceivedMessages, "member", id)
-		s.counter("peer_received_bytes_total", "Bytes received from a member.", p.ReceivedBytes, "member", id)
-		s.send(prometheus.GaugeValue, "peer_round_trip_seconds", "The last round trip to a member.", p.RTT.Seconds(), "member", id)
+		s.gauge("peer_connected", "1 if this member has a stream of Raft messages to another, otherwise 0.", number(p.Connected), "member", id)
+		s.gauge("peer_queue_bytes", "The bytes of Raft messages that wait to be sent to another member.", uint64(max(p.QueueBytes, 0)), "member", id)
+		s.counter("peer_sent_messages_total", "Raft messages that were sent to another member.", p.SentMessages, "member", id)
+		s.counter("peer_sent_bytes_total", "Bytes of Raft messages that were sent to another member.", p.SentBytes, "member", id)
+		s.counter("peer_dropped_messages_total", "Raft messages to another member that were dropped before they were sent.", p.DroppedMessages, "member", id)
+		s.counter("peer_received_messages_total", "Raft messages that were received from another member.", p.ReceivedMessages, "member", id)
+		s.counter("peer_received_bytes_total", "Bytes of Raft messages that were received from another member.", p.ReceivedBytes, "member", id)
+		s.send(prometheus.GaugeValue, "peer_round_trip_seconds", "The time that the last message to another member and the answer to it took, in seconds.", p.RTT.Seconds(), "member", id)
 	}
 }
 
 func (s samples) collectLog(m pebblelog.Metrics) {
-	s.counter("log_writes_total", "Batches written to the log.", m.Writes)
-	s.counter("log_written_bytes_total", "Bytes written to the log.", m.WrittenBytes)
-	s.counter("log_entries_total", "Entries appended to the log.", m.Entries)
-	s.gauge("log_disk_bytes", "The size of the log's files.", m.DiskBytes)
-	s.counter("log_damage_total", "How often the log's database met damaged data.", m.Damage)
+	s.counter("log_writes_total", "Batches that were written to the files of the Raft log.", m.Writes)
+	s.counter("log_written_bytes_total", "Bytes that were written to the files of the Raft log.", m.WrittenBytes)
+	s.counter("log_entries_total", "Entries that were appended to the Raft log.", m.Entries)
+	s.gauge("log_disk_bytes", "The bytes that the files of the Raft log take up on disk.", m.DiskBytes)
+	s.counter("log_damage_total", "How often the database of the Raft log has met damaged data.", m.Damage)
 	buckets := make(map[float64]uint64, len(m.SyncBuckets))
 	var seen uint64
 	for _, b := range m.SyncBuckets {
 		seen += b.Count
 		buckets[b.UpTo.Seconds()] = seen
 	}
-	desc := prometheus.NewDesc("kvstore_log_sync_duration_seconds", "How long writes waited for the disk.", nil, nil)
+	desc := prometheus.NewDesc("kvstore_log_sync_duration_seconds", "Seconds that writes to the Raft log waited until the disk had made them durable.", nil, nil)
 	s.out <- prometheus.MustNewConstHistogram(desc, max(seen, m.Syncs), m.SyncTime.Seconds(), buckets)
 }

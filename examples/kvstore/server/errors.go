@@ -8,9 +8,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/seed695671cb/raft/examples/kvstore/store"
 	"github.com/seed695671cb/raft/replica"
@@ -116,7 +118,7 @@ func (a *api) translate(err error) *apiError {
 	case errors.Is(err, replica.ErrRefused):
 		return newError(http.StatusConflict, codeConflict, "%v", err)
 	case errors.Is(err, replica.ErrNotApplied):
-		return unavailable(codeUnavailable, "%v: it was not applied, try again", err)
+		return notApplied(err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return unavailable(codeTimeout, "there was no answer of the cluster in time: try again, with a longer X-Request-Timeout if need be")
 	default:
@@ -124,12 +126,40 @@ func (a *api) translate(err error) *apiError {
 	}
 }
 
+// notApplied is the answer to a write that was given up before anything came of it.
+func notApplied(err error) *apiError {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return unavailable(codeUnavailable, "this was not applied, since the time for it was over: "+
+			"try again, with a longer X-Request-Timeout if need be")
+	}
+	return unavailable(codeUnavailable, "this was not applied, try again: %v", err)
+}
+
 // stopped says why nothing is done any more.
 func (a *api) stopped() *apiError {
-	if err := a.failure(); err != nil {
+	err := a.failure()
+	switch {
+	case err == nil:
+		return unavailable(codeStopping, "the member is being stopped: ask another member")
+	case isDiskFailure(err):
 		return unavailable(codeDiskFailed, "the member has stopped since its disk has failed: ask another member, and look at this one's log")
+	default:
+		return newError(http.StatusInternalServerError, codeInternal, "the member has failed and has stopped: ask another member. The reason is: %v", err)
 	}
-	return unavailable(codeStopping, "the member is being stopped: ask another member")
+}
+
+// A diskError is a failure of the log's files.
+type diskError struct{ error }
+
+func (e *diskError) Unwrap() error { return e.error }
+
+// isDiskFailure says whether a member has failed because of its disk. The operating system's errors come from there alone: those
+// of the network stop no member.
+func isDiskFailure(err error) bool {
+	var log *diskError
+	var path *fs.PathError
+	var code syscall.Errno
+	return errors.As(err, &log) || errors.As(err, &path) || errors.As(err, &code)
 }
 
 func compacted(err error) *apiError {

@@ -19,6 +19,9 @@ const readyTimeout = 2 * time.Second
 
 // handleHealth says whether the process works: to start it again helps if not.
 func (a *api) handleHealth(w http.ResponseWriter, r *request) error {
+	if _, err := r.query(); err != nil {
+		return err
+	}
 	if a.failure() != nil {
 		return a.stopped()
 	}
@@ -27,6 +30,9 @@ func (a *api) handleHealth(w http.ResponseWriter, r *request) error {
 
 // handleReady says whether the member can serve linearizable reads.
 func (a *api) handleReady(w http.ResponseWriter, r *request) error {
+	if _, err := r.query(); err != nil {
+		return err
+	}
 	if a.stopping.Err() != nil || a.failure() != nil {
 		return a.stopped()
 	}

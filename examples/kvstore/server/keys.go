@@ -141,7 +141,7 @@ func refusalOf(command *store.Command, result *store.Result) error {
 	case store.CodePreconditionFailed:
 		return preconditionFailed(command, result)
 	case store.CodeNotFound:
-		return notFound(command.Key)
+		return newError(http.StatusNotFound, codeNotFound, "key %s does not exist: there is nothing to delete", quoteKey(command.Key))
 	case store.CodeIdempotencyConflict:
 		return newError(http.StatusConflict, codeIdempotencyConflict,
 			"another request was made with this Idempotency-Key: take a new one for each new request")

@@ -70,7 +70,7 @@ func changeError(err error) error {
 	case raft.DroppedChangeImpossible:
 		return newError(http.StatusConflict, codeConflict, "%v", err)
 	default:
-		return unavailable(codeUnavailable, "%v: it was not applied, try again", err)
+		return notApplied(err)
 	}
 }
 

@@ -21,3 +21,26 @@ func (b *budget) acquire(n int64) bool {
 }
 
 func (b *budget) release(n int64) { b.used.Add(-n) }
+
+// A reservation is what one request has taken from a budget, bit by bit.
+type reservation struct {
+	budget *budget
+	held   int64
+}
+
+// grow takes more, as acquire does; what is held stays held if there is not enough.
+func (r *reservation) grow(n int64) bool {
+	used := r.budget.used.Add(n)
+	if used > r.budget.bound && used != r.held+n {
+		r.budget.used.Add(-n)
+		return false
+	}
+	r.held += n
+	return true
+}
+
+// release gives back all that is held.
+func (r *reservation) release() {
+	r.budget.release(r.held)
+	r.held = 0
+}

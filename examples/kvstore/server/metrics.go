@@ -24,10 +24,10 @@ func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kvstore_http_requests_total", Help: "Requests that were answered, by route and status.",
+			Name: "kvstore_http_requests_total", Help: "HTTP requests of clients that were answered, by route and status code.",
 		}, []string{"route", "code"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "kvstore_http_request_duration_seconds", Help: "How long requests took, streams apart.",
+			Name: "kvstore_http_request_duration_seconds", Help: "Seconds from the beginning of an HTTP request of a client to the end of its answer, by route; streams are not counted.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 18),
 		}, []string{"route"}),
 	}
@@ -46,6 +46,9 @@ func (m *metrics) observe(e *endpoint, status int, took time.Duration) {
 }
 
 func (a *api) handleMetrics(w http.ResponseWriter, r *request) error {
+	if _, err := r.query(); err != nil {
+		return err
+	}
 	a.metrics.handler.ServeHTTP(w, r.Request)
 	return nil
 }

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -201,6 +203,42 @@ func checkMemberURL(text, scheme string) error {
 	bare := url.URL{Scheme: u.Scheme, Host: u.Host}
 	if u.Scheme != scheme || u.Hostname() == "" || u.Port() == "" || bare.String() != text || len(text) > 512 {
 		return fmt.Errorf("%q is not of the form %s://HOST:PORT", text, scheme)
+	}
+	return errors.Join(checkHost(u.Hostname()), checkPort(u.Port()))
+}
+
+// checkHost wants an IP address, or a name of letters, digits, hyphens and underscores in parts that dots separate (RFC 1123,
+// §2.1; names of containers have underscores too).
+func checkHost(host string) error {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		if ip.Zone() != "" {
+			return fmt.Errorf("host %q has a zone, which means nothing to other members: leave it out", host)
+		}
+		return nil
+	}
+	parts := strings.Split(strings.TrimSuffix(host, "."), ".")
+	for _, part := range parts {
+		if !isHostPart(part) {
+			return fmt.Errorf("host %q is neither an IP address nor a name of letters, digits and hyphens, with dots between", host)
+		}
+	}
+	if _, err := parseNumber(parts[len(parts)-1]); err == nil || len(host) > 253 {
+		return fmt.Errorf("host %q is no IP address, and no name of at most 253 bytes that ends otherwise than with a number", host)
+	}
+	return nil
+}
+
+func isHostPart(part string) bool {
+	return part != "" && len(part) <= 63 && part[0] != '-' && part[len(part)-1] != '-' &&
+		strings.IndexFunc(part, func(c rune) bool {
+			return (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '-' && c != '_'
+		}) < 0
+}
+
+func checkPort(text string) error {
+	port, err := parseNumber(text)
+	if err != nil || port == 0 || port > math.MaxUint16 || text[0] == '0' {
+		return fmt.Errorf("port %q is not a number from 1 to 65535", text)
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ type Server struct {
 	peers     *peerNetwork
 
 	beginStop context.CancelFunc
-	// broken is why the disk has failed, in a way that the replica may not notice; failed is closed then.
+	// broken is why the log or the store has failed, in a way that the replica may not notice; failed is closed then.
 	broken   atomic.Pointer[error]
 	failed   chan struct{}
 	failOnce sync.Once
@@ -231,7 +231,7 @@ func (s *Server) fail(err error) {
 // diskFailed is told of a failure of the log after which nothing is known to be durable. Where the database cannot return an error it
 // panics after this, which would leave nobody time to tell: so it is held up until the process should have ended.
 func (s *Server) diskFailed(err error) {
-	s.fail(err)
+	s.fail(&diskError{err})
 	if s.opened.Load() {
 		time.Sleep(lingers * s.options.limits.linger)
 	}

@@ -65,6 +65,7 @@ type txnGetResult struct {
 	Rev     uint64 `json:"rev"`
 	Created uint64 `json:"created"`
 	Version uint64 `json:"version"`
+	Omitted bool   `json:"omitted,omitempty"`
 }
 
 func (a *api) handleTxn(w http.ResponseWriter, r *request) error {
@@ -265,8 +266,8 @@ func newTxnAnswer(result *store.Result) txnAnswer {
 }
 
 func newGetResult(op *store.OpResult) *txnGetResult {
-	result := &txnGetResult{Exists: op.Exists, Rev: op.Rev, Created: op.CreateRev, Version: op.Version}
-	if op.Exists {
+	result := &txnGetResult{Exists: op.Exists, Rev: op.Rev, Created: op.CreateRev, Version: op.Version, Omitted: op.Omitted}
+	if op.Exists && !op.Omitted {
 		result.jsonValue = encodeValue(op.Value)
 	}
 	return result

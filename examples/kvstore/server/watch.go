@@ -43,10 +43,8 @@ func (a *api) handleWatch(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if from.Rev == 0 {
-		if err := a.awaitNow(r.Context()); err != nil {
-			return err
-		}
+	if err := a.awaitPosition(r, from); err != nil {
+		return err
 	}
 	watcher, err := a.keys.Watch([]byte(prefix), from)
 	if err != nil {
@@ -55,13 +53,32 @@ func (a *api) handleWatch(w http.ResponseWriter, r *request) error {
 	return a.watch(r, watcher, a.newEventStream(w))
 }
 
-// awaitNow makes sure that what this member takes for the newest revision is not older than the request: what was acknowledged
-// before is not an event of a watch from now on.
-func (a *api) awaitNow(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, a.limits.timeout)
+// awaitPosition makes sure that there is such a position. This member may lack what another has: so before it takes its newest
+// revision for that of the cluster, it reads linearizably. That is also what "from now on" needs, as what was acknowledged before is
+// not an event of such a watch.
+func (a *api) awaitPosition(r *request, from store.Position) error {
+	timeout, err := requestTimeout(r.Header, a.limits)
+	if err != nil {
+		return err
+	}
+	if from.Rev != 0 && !isAhead(from, a.keys.Rev()) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
-	_, err := a.member.Read(ctx, replica.Linearizable)
-	return err
+	if _, err := a.member.Read(ctx, replica.Linearizable); err != nil {
+		return err
+	}
+	if rev := a.keys.Rev(); isAhead(from, rev) {
+		return badRequest("the watch would begin with change %s, which does not exist yet: the newest revision is %d, "+
+			"so give %d at most, or nothing for changes from now on", eventID(from), rev, rev+1)
+	}
+	return nil
+}
+
+// isAhead says whether a position is behind the one that comes next.
+func isAhead(p store.Position, rev uint64) bool {
+	return p.Rev > rev+1 || p.Rev == rev+1 && p.Sub > 0
 }
 
 // watchPosition says where a watch begins: after an event that was seen, or with a revision. Revision 0 is now.
@@ -102,6 +119,14 @@ func positionAfter(id string) (store.Position, error) {
 
 func eventID(p store.Position) string {
 	return strconv.FormatUint(p.Rev, 10) + "." + strconv.FormatUint(uint64(p.Sub), 10)
+}
+
+// idBefore is the ID with which a client goes on from a position: that of the change before it, or of the whole revision before.
+func idBefore(p store.Position) string {
+	if p.Sub > 0 {
+		return eventID(store.Position{Rev: p.Rev, Sub: p.Sub - 1})
+	}
+	return eventID(store.Position{Rev: p.Rev - 1, Sub: wholeRevision})
 }
 
 // watch sends what the watcher sees until the client goes, the member stops, or the watcher has fallen too far behind.
@@ -156,7 +181,7 @@ func (a *api) endStream(stream *eventStream, err error) error {
 type watchProgress struct {
 	watcher *store.Watcher
 	stream  *eventStream
-	told    uint64 // the client knows that it has all up to this revision
+	told    store.Position // where the client knows that it can go on
 }
 
 func newProgress(watcher *store.Watcher, stream *eventStream) *watchProgress {
@@ -195,16 +220,16 @@ func (p *watchProgress) add(e *store.Event) error {
 	}
 }
 
-// send tells how far the watch has come, if that is news, or that it is still there. The ID lets browsers go on from there.
+// send tells how far the watch has come, if that is news, or that it is still there. The ID lets browsers go on from there: it is
+// that of the watcher's position, which may be in the middle of a revision, so that IDs never move back.
 func (p *watchProgress) send() error {
-	rev := p.watcher.Rev()
-	if rev == p.told && p.stream.begun {
+	at := p.watcher.Position()
+	if at == p.told && p.stream.begun {
 		p.stream.comment("keep-alive")
 		return p.stream.send()
 	}
-	p.told = rev
-	id := eventID(store.Position{Rev: rev, Sub: wholeRevision})
-	if err := p.stream.jsonEvent(id, "progress", progressEvent{Rev: rev}); err != nil {
+	p.told = at
+	if err := p.stream.jsonEvent(idBefore(at), "progress", progressEvent{Rev: p.watcher.Rev()}); err != nil {
 		return err
 	}
 	return p.stream.send()

@@ -23,6 +23,9 @@ const (
 	MaxCommandBytes = 8 << 20
 	// MaxResultBytes bounds the values that the gets of one transaction return, taken together.
 	MaxResultBytes = 8 << 20
+	// MaxRememberedBytes bounds what is kept of a command with an idempotency key, its key and all overhead included. A
+	// transaction with MaxOps operations stays below it, since the values that gets have read are not kept.
+	MaxRememberedBytes = 8 << 10
 )
 
 // Errors of Encode and Decode; also of reads that are given such keys.

@@ -30,6 +30,8 @@
 // store is empty and begins at index 0. A snapshot is checked block by block as it is read, and what is
 // damaged is an error. Its bytes are equal on all members that have the same state, as is Hash.
 //
+// What is remembered of a command with an idempotency key is small, however much it wrote or read: see MaxRememberedBytes.
+//
 // The Bounds of history and idempotency are part of the state: they count when a store is created, must be common to all
 // members, and travel with snapshots.
 package store

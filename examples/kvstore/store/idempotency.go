@@ -9,7 +9,8 @@ import (
 )
 
 // Commands with an idempotency key are applied once: their results are remembered, in the order in which they came, and dropped
-// in that order.
+// in that order. Values that a transaction has read are not kept, so that nobody can drive out the keys of others with
+// a few large results: each takes less than MaxRememberedBytes.
 
 // An idempotency is what the writer remembers besides what is committed.
 type idempotency struct {
@@ -60,7 +61,11 @@ func (w *writer) applyOnce(c *Command, data []byte) ([]byte, error) {
 		return nil, err
 	}
 	result := w.encode(&r)
-	return result, w.remember(c.IdempotencyKey, idemRecord{hash: hash, result: result})
+	kept := result
+	if r.omitValues() {
+		kept = r.Append(nil)
+	}
+	return result, w.remember(c.IdempotencyKey, idemRecord{hash: hash, result: kept})
 }
 
 // remembered looks for an idempotency key. The record is not to be modified.

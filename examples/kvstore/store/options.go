@@ -2,6 +2,7 @@ package store
 
 import (
 	"log/slog"
+	"math"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -34,7 +35,8 @@ type Bounds struct {
 	MaxEvents     uint64
 	MaxEventBytes uint64
 	// MaxIdempotency and MaxIdempotencyBytes bound the remembered results of commands with an idempotency key: those that
-	// came first are dropped first, but never the newest. 100,000 and 64 MiB.
+	// came first are dropped first, but never the newest. 100,000, and as many bytes as MaxIdempotency of them can have, so
+	// that the bytes alone drop none.
 	MaxIdempotency      uint64
 	MaxIdempotencyBytes uint64
 }
@@ -64,5 +66,5 @@ func (b *Bounds) setDefaults() {
 	set(&b.MaxEvents, 1_000_000)
 	set(&b.MaxEventBytes, 256<<20)
 	set(&b.MaxIdempotency, 100_000)
-	set(&b.MaxIdempotencyBytes, 64<<20)
+	set(&b.MaxIdempotencyBytes, min(b.MaxIdempotency, math.MaxUint64/MaxRememberedBytes)*MaxRememberedBytes)
 }

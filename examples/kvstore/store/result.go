@@ -56,6 +56,9 @@ type OpResult struct {
 	// CreateRev, Version and Value belong to OpGet.
 	CreateRev, Version uint64
 	Value              []byte
+	// Omitted says of OpGet that there was a value, which is not in this result: it is that of an earlier command, and values
+	// are not remembered.
+	Omitted bool
 }
 
 const (
@@ -65,6 +68,7 @@ const (
 	flagExists    = 1 << 1
 	flagSucceeded = 1 << 2
 	flagReplayed  = 1 << 3
+	flagOmitted   = 1 << 4
 
 	resultFlagsAt = 2 // where the flags of an encoded result are
 )
@@ -104,6 +108,9 @@ func (o *OpResult) append(dst []byte) []byte {
 	if o.Exists {
 		flags = flagExists
 	}
+	if o.Omitted {
+		flags |= flagOmitted
+	}
 	dst = append(dst, byte(o.Kind), flags)
 	dst = binary.AppendUvarint(dst, o.Rev)
 	if o.Kind != OpGet {
@@ -112,6 +119,18 @@ func (o *OpResult) append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, o.CreateRev)
 	dst = binary.AppendUvarint(dst, o.Version)
 	return appendBytes(dst, o.Value)
+}
+
+// omitValues drops the values that gets have read. It says whether there were any.
+func (r *Result) omitValues() bool {
+	omitted := false
+	for i := range r.Ops {
+		o := &r.Ops[i]
+		if o.Kind == OpGet && o.Exists {
+			o.Value, o.Omitted, omitted = nil, true, true
+		}
+	}
+	return omitted
 }
 
 // DecodeResult decodes what Apply returned for a command. The result refers to data.
@@ -143,7 +162,9 @@ func DecodeResult(data []byte) (Result, error) {
 
 func (o *OpResult) decode(d *decoder) {
 	o.Kind = OpKind(d.byte())
-	o.Exists = d.byte()&flagExists != 0
+	flags := d.byte()
+	o.Exists = flags&flagExists != 0
+	o.Omitted = flags&flagOmitted != 0
 	o.Rev = d.uvarint()
 	if o.Kind != OpGet {
 		return

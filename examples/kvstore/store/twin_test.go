@@ -46,7 +46,14 @@ func (t *twin) apply(c Command) Result {
 		return known.result
 	}
 	r := t.run(c)
-	t.idem = append(t.idem, twinIdem{key: c.IdempotencyKey, content: content, result: r})
+	kept := r
+	kept.Ops = slices.Clone(r.Ops)
+	for i, op := range kept.Ops {
+		if op.Kind == OpGet && op.Exists {
+			kept.Ops[i].Value, kept.Ops[i].Omitted = nil, true
+		}
+	}
+	t.idem = append(t.idem, twinIdem{key: c.IdempotencyKey, content: content, result: kept})
 	for len(t.idem) > 1 && t.bounds.MaxIdempotency < 1000 && (uint64(len(t.idem)) > t.bounds.MaxIdempotency || t.idemBytes() > t.bounds.MaxIdempotencyBytes) {
 		t.idem = t.idem[1:]
 	}

@@ -71,12 +71,12 @@ type Watcher struct {
 	store  *Store
 	prefix []byte
 	next   Position // first position that was not looked at
-	rev    uint64   // all up to this revision was delivered
+	rev    uint64   // all up to this revision was delivered, or was not asked for
 }
 
 // Watch returns a Watcher of the keys with a prefix, all if it is empty, that begins with the change at from, or the first
-// one after it. A position that the store has not reached yet is waited for. Revision 0 means: from the next change
-// on. The error is a CompactedError if changes from there on are missing.
+// one after it. A position that the store has not reached yet is waited for: whether there will be such a one is for the caller
+// to judge. Revision 0 means: from the next change on. The error is a CompactedError if changes from there on are missing.
 func (s *Store) Watch(prefix []byte, from Position) (*Watcher, error) {
 	if err := s.enter(); err != nil {
 		return nil, err
@@ -89,12 +89,17 @@ func (s *Store) Watch(prefix []byte, from Position) (*Watcher, error) {
 	if from.Rev < st.oldest {
 		return nil, &CompactedError{From: from, Oldest: st.oldest}
 	}
-	return &Watcher{store: s, prefix: bytes.Clone(prefix), next: from, rev: from.Rev - 1}, nil
+	return &Watcher{store: s, prefix: bytes.Clone(prefix), next: from, rev: min(from.Rev-1, st.rev)}, nil
 }
 
-// Rev returns the revision up to which all changes have been delivered, itself included: a Watcher from Position{Rev: Rev()+1}
-// goes on after it. It may grow although Next returns nothing, when other keys change.
+// Rev returns the revision up to which all changes have been delivered, itself included, and never one that the store has not
+// reached. It may grow although Next returns nothing, when other keys change. Of the revision after it, a part may have been
+// delivered too: to go on, use Position.
 func (w *Watcher) Rev() uint64 { return w.rev }
+
+// Position returns where the Watcher goes on: a Watcher from there delivers what this one has not. It never moves back, and
+// moves on, as Rev does, although Next returns nothing.
+func (w *Watcher) Position() Position { return w.next }
 
 // Next waits for changes and returns them in order: at least one, and no more than about 1 MiB, or one larger. The caller owns
 // them. It returns the error of the context when that ends, and can then be called again; a CompactedError if the
