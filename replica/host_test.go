@@ -3,7 +3,6 @@ package replica
 import (
 	"context"
 	"flag"
-	"fmt"
 	"log/slog"
 	"runtime"
 	"sync"

@@ -132,16 +132,6 @@ func (t *memberTable) set(addresses ...memberAddress) (changed bool) {
 	return changed
 }
 
-// apply enters the addresses that a membership change carries.
-func (t *memberTable) apply(cc pb.ConfChangeV2) error {
-	c, err := decodeChangeContext(cc.Context)
-	if err != nil {
-		return err
-	}
-	t.set(c.addresses...)
-	return nil
-}
-
 // retain drops all that are not members according to cs, and returns their IDs.
 func (t *memberTable) retain(cs pb.ConfState) (dropped []uint64) {
 	var kept []memberAddress

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/pem"
 	"flag"
 	"fmt"
 	"io"
@@ -74,11 +75,9 @@ func (m *member) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TestUsageOfEveryCommand(t *testing.T) {
 	t.Setenv("KVSTORE_ENDPOINTS", "")
 	t.Setenv("KVSTORE_TOKEN", "must not be shown")
+	t.Setenv("KVSTORE_TLS_CA", "must not be shown")
 	var all strings.Builder
 	for _, c := range commands() {
-		if c.name == "serve" || c.name == "demo" {
-			continue // they print their own
-		}
 		got := invoke(t, "", "help", c.name)
 		require.Zero(t, got.code, c.name)
 		require.Empty(t, got.errors)
@@ -101,38 +100,75 @@ func TestUsageOfEveryCommand(t *testing.T) {
 func TestWrongUsage(t *testing.T) {
 	t.Setenv("KVSTORE_ENDPOINTS", "")
 	for args, want := range map[string]string{
-		"":                             "usage: kvstore COMMAND",
-		"gte a":                        `unknown command "gte"; did you mean get?`,
-		"status --jsno":                "unknown flag --jsno; did you mean --json?",
-		"list --keysonly":              "did you mean --keys-only?",
-		"--endpoint x get a":           "did you mean --endpoints?",
-		"frobnicate":                   `unknown command "frobnicate"; kvstore help`,
-		"put a":                        "1 of at least 2 arguments are missing; usage: kvstore put KEY VALUE|-",
-		"get a b":                      `unexpected argument "b"`,
-		"get a --consistency best":     `unknown consistency "best"`,
-		"get a --timeout soon":         "invalid value",
-		"get a --timeout -1s":          "it has to be positive",
-		"get a --endpoints ftp://x":    "no http or https address",
-		"get a --endpoints 8401":       "no host",
-		"get a --endpoints http://a,,": "an empty entry",
-		"put a b --if-match x":         `"x" is no number`,
-		"list --limit -1":              "cannot be negative",
-		"members ad 4 http://x":        "did you mean add?",
-		"members add 4":                "1 arguments instead of 2",
-		"members promote 4 --learner":  "--learner belongs to add",
-		"transfer 0":                   "0 is none",
-		"transfer two":                 "is no number",
-		"help frobnicate":              "unknown command",
-		"version now":                  "unexpected argument",
-		"bench --nonsense":             "unknown flag --nonsense",
+		"":                                     "usage: kvstore COMMAND",
+		"gte a":                                `unknown command "gte"; did you mean get?`,
+		"status --jsno":                        "unknown flag --jsno; did you mean --json?",
+		"list --keysonly":                      "did you mean --keys-only?",
+		"--endpoint x get a":                   "did you mean --endpoints?",
+		"frobnicate":                           `unknown command "frobnicate"; kvstore help`,
+		"put":                                  "put: KEY and VALUE|- are missing; usage: kvstore put KEY VALUE|-",
+		"put a":                                "put: VALUE|- is missing; usage: kvstore put KEY VALUE|-",
+		"put a b --if-match=":                  `"" is no number`,
+		"put a b --if-match 1 --if-none-match": "exclude each other",
+		"watch --count -1":                     "cannot be negative",
+		"get a b":                              `unexpected argument "b"`,
+		"get a --consistency best":             `unknown consistency "best"`,
+		"get a --timeout soon":                 "invalid value",
+		"get a --timeout -1s":                  "it has to be positive",
+		"get a --endpoints ftp://x":            "no http or https address",
+		"get a --endpoints 8401":               "no host",
+		"get a --endpoints http://a,,":         "an empty entry",
+		"put a b --if-match x":                 `"x" is no number`,
+		"list --limit -1":                      "cannot be negative",
+		"members ad 4 http://x":                "did you mean add?",
+		"members foo":                          `unknown action "foo"; usage: kvstore members [list | add ID URL`,
+		"members add":                          "members add: ID and URL are missing; usage: kvstore members",
+		"members add 4":                        "members add: URL is missing",
+		"members list x":                       `members list: unexpected argument "x"`,
+		"members promote 4 --learner":          "--learner belongs to add",
+		"transfer 0":                           "0 is none",
+		"transfer two":                         "is no number",
+		"help frobnicate":                      "unknown command",
+		"version now":                          "unexpected argument",
+		"bench --nonsense":                     "unknown flag --nonsense",
+		"serve":                                "serve: --id, --listen, --data and --peers (or --join) are missing; kvstore help serve",
+		"serve x":                              `serve: unexpected argument "x"; usage: kvstore serve`,
+		"serve --idd 1":                        "unknown flag --idd; did you mean --id?; kvstore help serve",
+		"serve --id 1 --listen 127.0.0.1:0 --data d --peers 1":                   "serve: --peers: ",
+		"serve --id 1 --listen 127.0.0.1:0 --data d --join --log-level loud":     "use debug, info",
+		"serve --id 1 --listen 127.0.0.1:0 --data d --join --log-format baroque": "use text or json",
+		"demo x":            `demo: unexpected argument "x"`,
+		"demo --membres 3":  "unknown flag --membres; did you mean --members?",
+		"demo --members 0":  "choose 1 to 9 with --members; kvstore help demo",
+		"demo --port 65530": "with --port",
 	} {
 		t.Run(args, func(t *testing.T) {
 			got := invoke(t, "", strings.Fields(args)...)
 			require.Equal(t, exitUsage, got.code, got.errors)
 			require.Contains(t, got.errors, want)
 			require.Empty(t, got.out)
+			require.Equal(t, args != "", strings.Count(got.errors, "\n") == 1, "one line: %s", got.errors)
 		})
 	}
+	for _, command := range [][]string{{"put", "", "x"}, {"get", ""}, {"del", strings.Repeat("x", 4097)}} {
+		got := invoke(t, "", command...)
+		require.Equal(t, exitUsage, got.code)
+		require.Contains(t, got.errors, "a key has 1 to 4096 bytes")
+	}
+}
+
+func TestAuthorityOfTheEnvironment(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("ETag", `"1"`) }))
+	t.Cleanup(server.Close)
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+	t.Setenv("KVSTORE_ENDPOINTS", server.URL)
+	t.Setenv("KVSTORE_TLS_CA", file)
+	got := invoke(t, "", "get", "a")
+	require.Zero(t, got.code, got.errors)
+	t.Setenv("KVSTORE_TLS_CA", file+".absent")
+	require.Contains(t, invoke(t, "", "get", "a").errors, "--tls-ca or KVSTORE_TLS_CA: open ")
 }
 
 func TestPut(t *testing.T) {
@@ -267,7 +303,7 @@ func TestStatusCommand(t *testing.T) {
 	m := newMember(t, map[string]answer{
 		"GET /cluster/members": {body: `{"members":[{"id":1,"url":"SELF"},{"id":2,"url":"` + down.URL + `"}]}`},
 		"GET /cluster": {body: `{"id":1,"role":"leader","term":4,"commit":120,"applied":119,"last":121,"rev":100,"keys":57,` +
-			`"members":[{"id":1,"lag":0},{"id":2,"lag":21}]}`},
+			`"members":[{"id":1,"url":"SELF","lag":0},{"id":2,"url":"` + down.URL + `","lag":21}]}`},
 	})
 	got := invoke(t, "", "status")
 	require.Zero(t, got.code)
@@ -282,6 +318,13 @@ func TestStatusCommand(t *testing.T) {
 	got = invoke(t, "", "status")
 	require.Equal(t, exitFailed, got.code)
 	require.Contains(t, got.errors, "no member leads")
+	m.answers["GET /cluster"] = answer{body: `{"id":1,"role":"follower","leader":2,"members":[{"id":1,"url":"SELF"},{"id":2,"url":"` + down.URL + `"}]}`}
+	for _, command := range []string{"status", "members"} {
+		got = invoke(t, "", command)
+		require.Contains(t, got.errors, "the list of members may be old: it is that of "+m.URL+", since the leader, member 2, does not answer")
+		require.Contains(t, got.out, down.URL)
+	}
+	require.Contains(t, invoke(t, "", "status").errors, "no leader answers: it is member 2 by the account of "+m.URL)
 	got = invoke(t, "", "status", "--endpoints", down.URL, "--timeout", "300ms")
 	require.Equal(t, exitFailed, got.code)
 	require.Contains(t, got.errors, "no member answers")

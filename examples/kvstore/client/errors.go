@@ -35,6 +35,8 @@ var (
 	ErrUnauthorized = errors.New("unauthorized")
 	// ErrBadRequest: the request is malformed.
 	ErrBadRequest = errors.New("bad request")
+	// ErrOmitted: the transaction was applied by an earlier attempt, and the values that it read then are not remembered.
+	ErrOmitted = errors.New("the value is omitted: an earlier attempt of the transaction read it, and it is not remembered")
 	// ErrUnavailable: no member could serve the request.
 	ErrUnavailable = errors.New("unavailable")
 	// ErrUnknownOutcome: a write was sent and not answered. It may have been applied, or may be applied yet. To find

@@ -157,16 +157,22 @@ type OpDeleteResult struct {
 
 // OpGetResult is what a get in a transaction found.
 type OpGetResult struct {
-	Exists  bool   `json:"exists"`
-	Value   string `json:"value"`
-	Base64  bool   `json:"base64,omitempty"` // Value is in base64
+	Exists bool   `json:"exists"`
+	Value  string `json:"value"`
+	Base64 bool   `json:"base64,omitempty"` // Value is in base64
+	// Omitted says that there was a value and that it is not in here: the transaction was applied by an earlier attempt, and
+	// values that a transaction has read are not remembered. All else of the result is as it was.
+	Omitted bool   `json:"omitted,omitempty"`
 	Rev     uint64 `json:"rev"`
 	Created uint64 `json:"created"`
 	Version uint64 `json:"version"`
 }
 
-// Data gives the value that was read.
+// Data gives the value that was read. It fails with ErrOmitted if that is no longer known.
 func (r *OpGetResult) Data() ([]byte, error) {
+	if r.Omitted {
+		return nil, ErrOmitted
+	}
 	return valueOf(r.Value, r.Base64)
 }
 

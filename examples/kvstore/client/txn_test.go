@@ -48,3 +48,18 @@ func TestTxn(t *testing.T) {
 	require.NoError(t, json.Unmarshal(body, &read))
 	require.Equal(t, *txn, read)
 }
+
+// The first attempt was applied and not answered, and what it read is not remembered.
+func TestOmittedValueIsNoEmptyValue(t *testing.T) {
+	f := newFake(t, 1)
+	f.members[0].misbehave(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Idempotency-Replayed", "true")
+		fmt.Fprint(w, `{"rev":9,"succeeded":true,"results":[{"get":{"exists":true,"value":"","rev":3,"created":3,"version":1,"omitted":true}}]}`)
+		return true
+	})
+	result, err := f.client(t).Commit(t.Context(), &Txn{})
+	require.NoError(t, err)
+	require.True(t, result.Replayed)
+	_, err = result.Results[0].Get.Data()
+	require.ErrorIs(t, err, ErrOmitted)
+}

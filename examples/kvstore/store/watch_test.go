@@ -254,3 +254,26 @@ func readPairs(t *testing.T, s *Store, stop chan struct{}) {
 		require.GreaterOrEqual(t, kv.Rev, last)
 	}
 }
+
+// TestAWatcherTellsWhereItIs looks at what a watcher says of itself in the middle of a revision, and ahead of the store.
+func TestAWatcherTellsWhereItIs(t *testing.T) {
+	s := openNew(t, Bounds{})
+	var f feed
+	txn := Command{Kind: KindTxn}
+	for _, key := range []string{"a", "b", "c"} {
+		txn.Then = append(txn.Then, Op{Kind: OpPut, Key: []byte(key)})
+	}
+	f.do(t, s, put("a", "1"), txn)
+	w, err := s.Watch(nil, Position{Rev: 2, Sub: 1})
+	require.NoError(t, err)
+	require.Equal(t, uint64(1), w.Rev())
+	require.Equal(t, Position{Rev: 2, Sub: 1}, w.Position())
+	require.Len(t, take(t, t.Context(), w, 2), 2)
+	require.Equal(t, uint64(2), w.Rev())
+	require.Equal(t, Position{Rev: 3}, w.Position())
+
+	w, err = s.Watch(nil, Position{Rev: 1000})
+	require.NoError(t, err)
+	require.Equal(t, uint64(2), w.Rev(), "what is not there was not delivered")
+	require.Equal(t, Position{Rev: 1000}, w.Position())
+}
