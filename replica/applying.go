@@ -160,7 +160,7 @@ type settlement struct {
 // applyEntries applies committed entries, but those that a snapshot stands for.
 func (r *Replica) applyEntries(entries []pb.Entry) error {
 	a := &r.applying
-	before := a.index
+	before, bytes := a.index, a.bytes
 	for i := range entries {
 		e := &entries[i]
 		if e.Index <= a.index {
@@ -180,6 +180,7 @@ func (r *Replica) applyEntries(entries []pb.Entry) error {
 		return nil
 	}
 	a.entries += a.index - before
+	r.trail.note(a.index, a.bytes-bytes)
 	if err := r.applyRun(); err != nil {
 		return err
 	}

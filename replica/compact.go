@@ -64,7 +64,7 @@ func (r *Replica) syncAndCompact() (uint64, error) {
 
 // compact removes the entries that the state at index stands for, but for those that followers may need.
 func (r *Replica) compact(index uint64) error {
-	index -= min(index, r.config.TrailingEntries)
+	index = max(index-min(index, r.config.TrailingEntries), min(index, r.trail.beyond(r.config.TrailingBytes)))
 	if oldest, some := r.views.oldest(); some {
 		index = min(index, oldest)
 	}

@@ -73,8 +73,10 @@ type Config struct {
 	// state machine is synced if it is durable, and the log compacted; whatever comes first. 100,000 and 64 MiB.
 	SnapshotEntries uint64
 	SnapshotBytes   uint64
-	// TrailingEntries is how many applied entries the log keeps for followers that are behind. 10,000.
+	// TrailingEntries and TrailingBytes are how many applied entries, and how many bytes of them, the log keeps for followers
+	// that are behind; whatever is less. 10,000 and 64 MiB.
 	TrailingEntries uint64
+	TrailingBytes   uint64
 
 	// OnEvent is told what happens, in order. It is called by the goroutines that run the replica and must not wait, nor
 	// call the replica.

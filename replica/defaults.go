@@ -22,6 +22,7 @@ const (
 	defaultSnapshotEntries = 100_000
 	defaultSnapshotBytes   = 64 << 20
 	defaultTrailingEntries = 10_000
+	defaultTrailingBytes   = 64 << 20
 )
 
 // complete returns the configuration with its defaults filled in.
@@ -41,6 +42,7 @@ func (c Config) complete(host uint64) (Config, error) {
 	c.SnapshotEntries = cmp.Or(c.SnapshotEntries, defaultSnapshotEntries)
 	c.SnapshotBytes = cmp.Or(c.SnapshotBytes, defaultSnapshotBytes)
 	c.TrailingEntries = cmp.Or(c.TrailingEntries, defaultTrailingEntries)
+	c.TrailingBytes = cmp.Or(c.TrailingBytes, defaultTrailingBytes)
 	if c.HeartbeatTicks >= c.ElectionTicks {
 		return c, fmt.Errorf("Config.HeartbeatTicks is %d and ElectionTicks %d: followers have to hear of their leader several "+
 			"times before they campaign", c.HeartbeatTicks, c.ElectionTicks)

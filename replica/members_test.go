@@ -45,14 +45,19 @@ func TestChangeContextRefusesWhatIsNone(t *testing.T) {
 
 func TestMemberTableFollowsMembershipChanges(t *testing.T) {
 	var table memberTable
+	apply := func(context []byte) error {
+		c, err := decodeChangeContext(context)
+		table.set(c.addresses...)
+		return err
+	}
 	add := changeContext{addresses: []memberAddress{{5, "e:1"}, {2, "b:1"}, {9, "i:1"}}}
-	require.NoError(t, table.apply(pb.ConfChangeV2{Context: add.encode()}))
+	require.NoError(t, apply(add.encode()))
 	before := table
 
 	move := changeContext{addresses: []memberAddress{{2, "b:2"}}}
-	require.NoError(t, table.apply(pb.ConfChangeV2{Context: move.encode()}))
-	require.NoError(t, table.apply(pb.ConfChangeV2{}), "leaving a joint membership has no context")
-	require.Error(t, table.apply(pb.ConfChangeV2{Context: []byte("else")}))
+	require.NoError(t, apply(move.encode()))
+	require.NoError(t, apply(nil), "leaving a joint membership has no context")
+	require.Error(t, apply([]byte("else")))
 
 	require.Equal(t, []memberAddress{{2, "b:2"}, {5, "e:1"}, {9, "i:1"}}, table.list)
 	require.Equal(t, []memberAddress{{2, "b:1"}, {5, "e:1"}, {9, "i:1"}}, before.list, "a copy stays as it was")

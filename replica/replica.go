@@ -35,6 +35,7 @@ type Replica struct {
 	waiting  waiting
 	staging  staging
 	views    views
+	trail    trail
 
 	// due is the host's tick at which the replica has to be stepped although nothing has come.
 	due atomic.Uint64

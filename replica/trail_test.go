@@ -1,0 +1,43 @@
+package replica
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestATrailKnowsAfterWhichIndexAreSoManyBytes(t *testing.T) {
+	var tr trail
+	require.Zero(t, tr.beyond(0))
+	for i := uint64(1); i <= 10; i++ {
+		tr.note(i, 100)
+	}
+	require.Zero(t, tr.beyond(1000), "there are no more than that")
+	require.Equal(t, uint64(1), tr.beyond(999))
+	require.Equal(t, uint64(5), tr.beyond(500))
+	require.Equal(t, uint64(10), tr.beyond(0))
+	for i := uint64(11); i <= 100*maxPoints; i++ {
+		tr.note(i, 1)
+	}
+	require.LessOrEqual(t, len(tr.points), maxPoints)
+	at := tr.beyond(50 * maxPoints)
+	require.InDelta(t, 50*maxPoints, at, 2*100, "more coarsely")
+	require.GreaterOrEqual(t, at, uint64(50*maxPoints), "but never more bytes")
+}
+
+func TestTheLogKeepsABoundedNumberOfBytes(t *testing.T) {
+	for _, durable := range []bool{false, true} {
+		g := newTestGroup(t, 1, func(c *Config) { c.SnapshotEntries, c.TrailingBytes = 10, 10<<10 })
+		g.durable = durable
+		m := g.startAll().leader()
+		for range 60 {
+			_, err := m.Propose(patient(t), []byte("k:="+strings.Repeat("x", 1<<10)))
+			require.NoError(t, err)
+		}
+		kept := func() uint64 { s := m.Status(); return s.LastIndex - s.FirstIndex + 1 }
+		require.Eventually(t, func() bool { return kept() <= 10+10 }, patience, time.Millisecond, "much less than TrailingEntries")
+		g.stopAll()
+	}
+}
