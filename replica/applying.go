@@ -180,7 +180,7 @@ func (r *Replica) applyEntries(entries []pb.Entry) error {
 		return nil
 	}
 	a.entries += a.index - before
-	r.trail.note(a.index, a.bytes-bytes)
+	r.trail.note(a.index, a.bytes-bytes, r.config.TrailingBytes)
 	if err := r.applyRun(); err != nil {
 		return err
 	}

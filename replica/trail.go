@@ -16,25 +16,28 @@ type trail struct {
 
 type trailPoint struct{ index, bytes uint64 }
 
-// maxPoints bounds the points. If there are more, every other one is forgotten: the bound is then kept more coarsely.
-const maxPoints = 1024
+// trailPoints is how many points there are for the bytes that are kept: so exact is the bound.
+const trailPoints = 512
 
-// note notes that so many bytes were applied up to an index.
-func (t *trail) note(index, bytes uint64) {
+// note notes that so many bytes more were applied, up to an index. What is further back than keep bytes is forgotten.
+func (t *trail) note(index, bytes, keep uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.total += bytes
-	if len(t.points) >= maxPoints {
-		kept := t.points[:0]
-		for i := 1; i < len(t.points); i += 2 {
-			kept = append(kept, t.points[i])
-		}
-		t.points = kept
+	point := trailPoint{index: index, bytes: t.total}
+	if n := len(t.points); n > 1 && t.total-t.points[n-2].bytes <= keep/trailPoints {
+		t.points[n-1] = point
+	} else {
+		t.points = append(t.points, point)
 	}
-	t.points = append(t.points, trailPoint{index: index, bytes: t.total})
+	gone := 0
+	for gone < len(t.points)-1 && t.total-t.points[gone].bytes > keep {
+		gone++
+	}
+	t.points = slices.Delete(t.points, 0, gone)
 }
 
-// beyond returns an index after which there are at most so many bytes, or 0, and forgets what is before.
+// beyond returns the first index that it knows after which there are at most so many bytes, no more than were to be kept, or 0.
 func (t *trail) beyond(bytes uint64) uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -42,6 +45,5 @@ func (t *trail) beyond(bytes uint64) uint64 {
 	if at < 0 || t.total <= bytes {
 		return 0
 	}
-	t.points = slices.Delete(t.points, 0, at)
-	return t.points[0].index
+	return t.points[at].index
 }

@@ -12,19 +12,20 @@ func TestATrailKnowsAfterWhichIndexAreSoManyBytes(t *testing.T) {
 	var tr trail
 	require.Zero(t, tr.beyond(0))
 	for i := uint64(1); i <= 10; i++ {
-		tr.note(i, 100)
+		tr.note(i, 100, 1000)
 	}
 	require.Zero(t, tr.beyond(1000), "there are no more than that")
 	require.Equal(t, uint64(1), tr.beyond(999))
 	require.Equal(t, uint64(5), tr.beyond(500))
 	require.Equal(t, uint64(10), tr.beyond(0))
-	for i := uint64(11); i <= 100*maxPoints; i++ {
-		tr.note(i, 1)
+	const keep = 100 * trailPoints
+	for i := uint64(11); i <= 10*keep; i++ {
+		tr.note(i, 1, keep)
 	}
-	require.LessOrEqual(t, len(tr.points), maxPoints)
-	at := tr.beyond(50 * maxPoints)
-	require.InDelta(t, 50*maxPoints, at, 2*100, "more coarsely")
-	require.GreaterOrEqual(t, at, uint64(50*maxPoints), "but never more bytes")
+	require.LessOrEqual(t, len(tr.points), 2*trailPoints)
+	at := tr.beyond(keep)
+	require.InDelta(t, 9*keep, at, 2*keep/trailPoints, "as exactly as the points are close")
+	require.GreaterOrEqual(t, at, uint64(9*keep), "but never more bytes")
 }
 
 func TestTheLogKeepsABoundedNumberOfBytes(t *testing.T) {
