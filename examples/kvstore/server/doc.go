@@ -20,5 +20,5 @@
 //
 // A request passes api.go (limits, time, errors), browser.go (which pages may ask) and auth.go (who may), is found in the table of
 // routes.go, and is handled by the file named after its topic: keys.go, list.go, txn.go, watch.go, cluster.go, members.go, events.go,
-// health.go, metrics.go. server.go puts a member together and takes it apart.
+// health.go, metrics.go. Bodies are received in upload.go and looked through in body.go. server.go puts a member together and takes it apart.
 package server
