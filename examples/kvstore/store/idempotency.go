@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/maphash"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -18,6 +19,25 @@ type idempotency struct {
 	order         []idemEntry           // of those, in their order
 	dropped       map[string]struct{}   // dropped since the last Commit
 	committedNext uint64                // sequence of the first one that is not committed
+	maybe         maybeKnown
+}
+
+// maybeKnown tells of most keys that are not remembered that they are not, without looking them up in the database: most
+// commands come once. It counts the keys of each hash. What it says has no influence on results.
+type maybeKnown struct {
+	seed   maphash.Seed
+	counts map[uint64]uint32 // nil until it is needed
+}
+
+func (m *maybeKnown) has(key string) bool { return m.counts[maphash.String(m.seed, key)] > 0 }
+
+func (m *maybeKnown) add(key string) { m.counts[maphash.String(m.seed, key)]++ }
+
+func (m *maybeKnown) remove(key string) {
+	hash := maphash.String(m.seed, key)
+	if m.counts[hash]--; m.counts[hash] == 0 {
+		delete(m.counts, hash)
+	}
 }
 
 // idemOverhead is counted for a remembered result besides its bytes and its key.
@@ -76,6 +96,12 @@ func (w *writer) remembered(key string) (idemRecord, bool, error) {
 	if _, dropped := w.idem.dropped[key]; dropped {
 		return idemRecord{}, false, nil
 	}
+	if err := w.loadMaybeKnown(); err != nil {
+		return idemRecord{}, false, err
+	}
+	if !w.idem.maybe.has(key) {
+		return idemRecord{}, false, nil
+	}
 	w.buf = appendIdemKey(w.buf[:0], w.gen, key)
 	data, closer, err := w.db.Get(w.buf)
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -96,6 +122,32 @@ func (w *writer) remembered(key string) (idemRecord, bool, error) {
 	return r, true, nil
 }
 
+// loadMaybeKnown fills in the hashes of the keys that are remembered, once after each reset. Nothing is pending then.
+func (w *writer) loadMaybeKnown() error {
+	if w.idem.maybe.counts != nil {
+		return nil
+	}
+	maybe := maybeKnown{seed: maphash.MakeSeed(), counts: map[uint64]uint32{}}
+	iter, err := w.db.NewIter(&pebble.IterOptions{
+		LowerBound: appendSeqKey(nil, w.gen, w.st.idemOldest), UpperBound: appendSeqKey(nil, w.gen, w.st.idemNext),
+	})
+	if err != nil {
+		return fmt.Errorf("read the idempotency keys: %w", err)
+	}
+	for valid := iter.First(); valid; valid = iter.Next() {
+		entry, err := decodeIdemEntry(iter.Value())
+		if err != nil {
+			return errors.Join(fmt.Errorf("read the idempotency keys: %w", err), iter.Close())
+		}
+		maybe.add(entry.key)
+	}
+	if err := errors.Join(iter.Error(), iter.Close()); err != nil {
+		return fmt.Errorf("read the idempotency keys: %w", err)
+	}
+	w.idem.maybe = maybe
+	return nil
+}
+
 // remember stores a result, and drops the oldest ones that exceed the bounds.
 func (w *writer) remember(key string, r idemRecord) error {
 	st := &w.st
@@ -109,6 +161,7 @@ func (w *writer) remember(key string, r idemRecord) error {
 		return err
 	}
 	w.idem.pending[key] = r
+	w.idem.maybe.add(key)
 	w.idem.order = append(w.idem.order, entry)
 	st.idemNext++
 	st.idemBytes += entry.size
@@ -134,6 +187,7 @@ func (w *writer) forgetOldest() error {
 	if err := batch.Delete(appendSeqKey(nil, w.gen, st.idemOldest), nil); err != nil {
 		return err
 	}
+	w.idem.maybe.remove(entry.key)
 	delete(w.idem.pending, entry.key)
 	w.idem.dropped[entry.key] = struct{}{}
 	st.idemOldest++
