@@ -136,18 +136,23 @@ func (c *Client) write(ctx context.Context, method, key string, body []byte, opt
 	if err != nil {
 		return nil, err
 	}
-	return c.do(ctx, &request{method: method, path: path, header: writeHeader(options), body: body, replay: replayKeyed})
+	header, again := c.writeHeader(options)
+	return c.do(ctx, &request{method: method, path: path, header: header, body: body, replay: again})
 }
 
-func writeHeader(options []WriteOption) map[string]string {
-	header := map[string]string{}
+// writeHeader returns the header of a write, and when the write may be sent again.
+func (c *Client) writeHeader(options []WriteOption) (header map[string]string, again replay) {
+	header = map[string]string{}
 	for _, option := range options {
 		option(header)
 	}
 	if header["Idempotency-Key"] == "" {
+		if c.options.Unkeyed {
+			return header, replayUnapplied
+		}
 		header["Idempotency-Key"] = rand.Text()
 	}
-	return header
+	return header, replayKeyed
 }
 
 // Get reads a key. It fails with ErrNotFound if there is none.

@@ -40,6 +40,9 @@ type Options struct {
 	AttemptTimeout time.Duration
 	// MaxAttempts bounds how often a request is sent; 0 is as often as Timeout allows, 1 is without repetition.
 	MaxAttempts int
+	// Unkeyed leaves out the Idempotency-Key that the client would draw for each write. It costs the cluster less, and a
+	// write whose outcome is not known is then not repeated: its error says so.
+	Unkeyed bool
 	// Discover makes the client ask for the members of the cluster, now and then in the course of its calls, and send
 	// its requests to the leader. The endpoints given here stay in use beside those discovered.
 	Discover bool

@@ -184,10 +184,10 @@ func (c *Client) Commit(ctx context.Context, txn *Txn, options ...WriteOption) (
 	if err != nil {
 		return result, fmt.Errorf("%w: the transaction cannot be written as JSON: %w", ErrBadRequest, err)
 	}
-	header := writeHeader(options)
+	header, again := c.writeHeader(options)
 	header["Content-Type"] = "application/json"
 	answer, err := c.do(ctx, &request{
-		method: http.MethodPost, path: "/txn", header: header, body: body, replay: replayKeyed,
+		method: http.MethodPost, path: "/txn", header: header, body: body, replay: again,
 	})
 	if err != nil {
 		return result, err

@@ -26,10 +26,10 @@ type store interface {
 }
 
 // connect makes one store for each endpoint.
-func connect(system string, endpoints []string) ([]store, error) {
+func connect(system, op string, endpoints []string) ([]store, error) {
 	var stores []store
 	for _, endpoint := range endpoints {
-		s, err := connectTo(system, endpoint)
+		s, err := connectTo(system, op, endpoint)
 		if err != nil {
 			return nil, errors.Join(err, closeAll(stores))
 		}
@@ -38,10 +38,12 @@ func connect(system string, endpoints []string) ([]store, error) {
 	return stores, nil
 }
 
-func connectTo(system, endpoint string) (store, error) {
+func connectTo(system, op, endpoint string) (store, error) {
 	switch system {
 	case systemKvstore:
-		c, err := client.New(client.Options{Endpoints: []string{endpoint}, Timeout: callTime, AttemptTimeout: callTime})
+		c, err := client.New(client.Options{
+			Endpoints: []string{endpoint}, Timeout: callTime, AttemptTimeout: callTime, Unkeyed: op == opPlain,
+		})
 		return kvstoreClient{c}, err
 	case systemEtcd:
 		c, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, DialTimeout: callTime})

@@ -23,6 +23,7 @@ import (
 // The kinds of load.
 const (
 	opPut   = "put"
+	opPlain = "plain put" // without the Idempotency-Key that kvstore's client gives to each write otherwise
 	opGet   = "get"
 	opFill  = "fill"  // every key is written once
 	opCheck = "check" // every key is read once
@@ -100,7 +101,7 @@ type worker struct {
 
 // run puts the load on the system.
 func (l *load) run(ctx context.Context) (*sample, error) {
-	stores, err := connect(l.system, l.endpoints)
+	stores, err := connect(l.system, l.op, l.endpoints)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +114,7 @@ func (l *load) run(ctx context.Context) (*sample, error) {
 	switch l.op {
 	case opFill, opCheck:
 		s, err = l.each(ctx, workers)
-	case opPut, opGet:
+	case opPut, opPlain, opGet:
 		s, err = l.timed(ctx, workers)
 	default:
 		err = fmt.Errorf("-op is %q: use put, get, fill or check", l.op)
@@ -154,7 +155,7 @@ func (l *load) timed(ctx context.Context, workers []*worker) (*sample, error) {
 	var phase atomic.Int32
 	var work sync.WaitGroup
 	for _, w := range workers {
-		work.Go(func() { w.loop(ctx, l.op == opPut, &phase, cancel) })
+		work.Go(func() { w.loop(ctx, l.op != opGet, &phase, cancel) })
 	}
 	sleep(ctx, l.warmup)
 	before, err := l.usage()

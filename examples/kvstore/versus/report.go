@@ -34,7 +34,7 @@ type result struct {
 func newReport(s settings) *report {
 	r := &report{Rounds: s.rounds, Duration: s.duration.String(), Began: time.Now().UTC(), CPUs: runtime.NumCPU(), Go: runtime.Version()}
 	for _, n := range s.clients {
-		r.Results = append(r.Results, &result{trial: trial{opPut, n}})
+		r.Results = append(r.Results, &result{trial: trial{opPut, n}}, &result{trial: trial{opPlain, n}})
 	}
 	if s.readers > 0 {
 		r.Results = append(r.Results, &result{trial: trial{opGet, s.readers}})

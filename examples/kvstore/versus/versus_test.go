@@ -41,7 +41,7 @@ func TestSmoke(t *testing.T) {
 	require.NoError(t, err)
 	var r report
 	require.NoError(t, json.Unmarshal(encoded, &r))
-	require.Equal(t, []trial{{opPut, 4}, {opGet, 4}}, r.trials())
+	require.Equal(t, []trial{{opPut, 4}, {opPlain, 4}, {opGet, 4}}, r.trials())
 	for _, of := range r.Results {
 		for system, samples := range map[string][]sample{systemKvstore: of.Kvstore, systemEtcd: of.Etcd} {
 			require.Len(t, samples, 1, system)
