@@ -157,9 +157,11 @@ func TestMemberIsAddedBySnapshot(t *testing.T) {
 	two, err := run(listener, 2, replica.Config{StateMachine: &counter{}, Peers: []replica.Member{first}, Join: true})
 	require.NoError(t, err)
 	defer two.stop(ctx)
+	second.Learner = true
 	require.NoError(t, one.AddMember(ctx, second))
 	_, err = two.Read(ctx, replica.Linearizable)
 	require.NoError(t, err)
+	require.NoError(t, one.PromoteMember(ctx, second.ID), "it has caught up, and is heard of")
 	result, err := two.Propose(ctx, []byte("1"))
 	require.NoError(t, err)
 	require.Equal(t, strconv.Itoa(sum+1), string(result.Data), "what was before came with the snapshot")
