@@ -110,10 +110,13 @@ func TestQuartiles(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	r := newReport(settings{rounds: 2, duration: time.Second, clients: []int{1}, readers: 2})
-	put, get := trial{opPut, 1}, trial{opGet, 2}
+	put, plain, get := trial{opPut, 1}, trial{opPlain, 1}, trial{opGet, 2}
 	for i := range int64(2) {
 		r.add(put, systemKvstore, sample{Ops: 100 * (i + 1), Seconds: 1, P50: time.Millisecond, P99: 2 * time.Millisecond, CPU: time.Second})
 		r.add(put, systemEtcd, sample{Ops: 50, Seconds: 1, P50: time.Millisecond, P99: time.Millisecond, CPU: time.Second, Written: 1e6})
+		for _, system := range []string{systemKvstore, systemEtcd} {
+			r.add(plain, system, sample{Ops: 20, Seconds: 1})
+		}
 		r.add(get, systemKvstore, sample{Ops: 10, Seconds: 1})
 		r.add(get, systemEtcd, sample{Ops: 10, Seconds: 1})
 	}
@@ -121,6 +124,7 @@ func TestReport(t *testing.T) {
 	require.Contains(t, table, "| put, 1 clients | ops/s | 150 (125 to 175) | 50 (50 to 50) | 3.00 (2.50 to 3.50) |")
 	require.Contains(t, table, "| put, 1 clients | p99 ms | 2.00 (2.00 to 2.00) | 1.00 (1.00 to 1.00) | 2.00 (2.00 to 2.00) |")
 	require.Contains(t, table, "| put, 1 clients | disk kB/op | 0.00 (0.00 to 0.00) | 20.00 (20.00 to 20.00) | 0.00 (0.00 to 0.00) |")
+	require.Contains(t, table, "| plain put, 1 clients | ops/s | 20 (20 to 20) |")
 	require.Contains(t, table, "| get, 2 clients | ops/s | 10 (10 to 10) |")
 
 	dir := filepath.Join(t.TempDir(), "new")
