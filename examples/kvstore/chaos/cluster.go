@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed695671cb/raft/examples/kvstore/internal/process"
 	"github.com/seed695671cb/raft/examples/kvstore/proxy"
 )
 
@@ -21,7 +22,7 @@ type member struct {
 	addr    string
 	dir     string
 	args    []string
-	process *process
+	process *process.Process
 	life    int
 	frozen  bool
 	excused bool // it may end by itself: its disk fails, or it is being removed
@@ -39,7 +40,7 @@ type cluster struct {
 	dir             string
 	snapshotEntries int
 	extra           []string // further arguments of each member
-	launcher        *launcher
+	nursery         *process.Nursery
 	network         *proxy.Proxy
 
 	mu       sync.Mutex
@@ -56,7 +57,7 @@ func newCluster(program, dir string, members, snapshotEntries int, extra []strin
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{program: program, dir: dir, snapshotEntries: snapshotEntries, extra: extra, launcher: newLauncher(), network: network}
+	c := &cluster{program: program, dir: dir, snapshotEntries: snapshotEntries, extra: extra, nursery: process.NewNursery(), network: network}
 	for slot := range members {
 		m, err := c.newMember(slot)
 		if err != nil {
@@ -132,10 +133,10 @@ func (c *cluster) start(slot int) error {
 }
 
 func (c *cluster) startMember(m *member) error {
-	if m.process.running() {
+	if m.process.Running() {
 		return nil
 	}
-	p, err := c.launcher.launch(c.program, m.args, m.logFile())
+	p, err := c.nursery.Start(c.program, m.args, m.logFile())
 	if err != nil {
 		return err
 	}
@@ -150,17 +151,17 @@ func (c *cluster) startMember(m *member) error {
 // kill ends the process in a slot by SIGKILL.
 func (c *cluster) kill(slot int) {
 	p := c.excuse(slot)
-	p.kill()
+	p.Kill()
 }
 
 // stop ends the process in a slot by SIGTERM.
 func (c *cluster) stop(slot int) {
 	p := c.excuse(slot)
-	p.stop()
+	p.Stop()
 }
 
 // excuse lets the process in a slot end.
-func (c *cluster) excuse(slot int) *process {
+func (c *cluster) excuse(slot int) *process.Process {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.members[slot].excused = true
@@ -172,11 +173,11 @@ func (c *cluster) freeze(slot int, stop bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	m := c.members[slot]
-	if !m.process.running() {
+	if !m.process.Running() {
 		return nil
 	}
 	m.frozen = stop
-	if err := freeze(m.process.cmd.Process, stop); err != nil {
+	if err := freeze(m.process.Handle(), stop); err != nil {
 		return fmt.Errorf("member %d: %w", m.id, err)
 	}
 	return nil
@@ -217,7 +218,7 @@ func (c *cluster) join(slot int) (joined endpoint, left *member, err error) {
 
 // retire ends a member that is no longer part of the cluster.
 func (c *cluster) retire(m *member) {
-	m.process.kill()
+	m.process.Kill()
 	c.network.Unregister(m.id)
 }
 
@@ -243,11 +244,11 @@ func (c *cluster) reap() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, m := range c.members {
-		if m.life == 0 || m.process.running() || m.excused || m.told {
+		if m.life == 0 || m.process.Running() || m.excused || m.told {
 			continue
 		}
 		m.told = true
-		c.deaths = append(c.deaths, fmt.Sprintf("member %d, life %d, ended by itself (%v), see %s\n%s", m.id, m.life, m.process.err, m.logFile(), tail(m.logFile())))
+		c.deaths = append(c.deaths, fmt.Sprintf("member %d, life %d, ended by itself (%v), see %s\n%s", m.id, m.life, m.process.Err(), m.logFile(), tail(m.logFile())))
 		if err := c.startMember(m); err != nil {
 			return err
 		}
@@ -297,8 +298,8 @@ func (c *cluster) close() error {
 	}
 	c.mu.Unlock()
 	for _, m := range members {
-		m.process.kill()
+		m.process.Kill()
 	}
-	c.launcher.close()
+	c.nursery.Close()
 	return c.network.Close()
 }

@@ -1,4 +1,4 @@
-// Package process runs other programs as children of this one, for programs that measure members of a cluster: it starts
+// Package process runs other programs as children of this one, for programs that measure or torment members of a cluster: it starts
 // them so that they end with their parent, ends them, and tells what memory, processor time and disk they have used.
 package process
 
@@ -44,6 +44,7 @@ func (n *Nursery) Close() {
 type Process struct {
 	cmd  *exec.Cmd
 	gone chan struct{}
+	err  error // how it ended; valid once it is gone
 }
 
 // Start runs a program. What it writes is appended to the file output.
@@ -63,7 +64,7 @@ func (n *Nursery) Start(program string, args []string, output string) (*Process,
 	p := &Process{cmd: cmd, gone: make(chan struct{})}
 	go func() {
 		defer close(p.gone)
-		_ = cmd.Wait() // how it has ended is in its output; whether it should have, the caller knows
+		p.err = cmd.Wait()
 	}()
 	return p, nil
 }
@@ -74,18 +75,48 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Gone is closed when the process has ended.
 func (p *Process) Gone() <-chan struct{} { return p.gone }
 
-// Kill ends the process at once, and returns when it is gone.
+// Running reports whether the process has not ended. A nil Process has never run.
+func (p *Process) Running() bool {
+	if p == nil {
+		return false
+	}
+	select {
+	case <-p.gone:
+		return false
+	default:
+		return true
+	}
+}
+
+// Err says how the process ended: nil if with status 0. It waits for that.
+func (p *Process) Err() error {
+	<-p.gone
+	return p.err
+}
+
+// Handle is what signals are sent to.
+func (p *Process) Handle() *os.Process { return p.cmd.Process }
+
+// Kill ends the process at once, and returns when it is gone. One that is stopped by a signal ends too.
 func (p *Process) Kill() {
+	if !p.Running() {
+		return
+	}
 	_ = p.cmd.Process.Kill() // fails only if it has ended already
 	<-p.gone
 }
 
 // Stop asks the process to end, and kills it if it does not in time. It returns when the process is gone.
 func (p *Process) Stop() {
+	if !p.Running() {
+		return
+	}
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	timer := time.NewTimer(stopPatience)
+	defer timer.Stop()
 	select {
 	case <-p.gone:
-	case <-time.After(stopPatience):
+	case <-timer.C:
 		p.Kill()
 	}
 }
