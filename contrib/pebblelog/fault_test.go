@@ -101,17 +101,18 @@ type history struct {
 }
 
 func (h *history) run(s *Store, rng *rand.Rand, flush bool) error {
+	before := world{} // the worlds of h are for the goroutine that checks, which may begin at any time
 	for i := range 120 {
-		w := h.worlds[i] // only this goroutine appends
-		st := randomStep(rng, w)
-		after := w.clone()
+		st := randomStep(rng, before)
+		after := before.clone()
 		st.doTwin(after)
 		h.mu.Lock()
-		h.worlds = append(h.worlds, after)
+		h.worlds = append(h.worlds, after.clone())
 		h.mu.Unlock()
-		if err := st.do(s, w); err != nil {
+		if err := st.do(s, before); err != nil {
 			return err
 		}
+		before = after
 		if st.sync {
 			h.mu.Lock()
 			h.acknowledged = i + 1
