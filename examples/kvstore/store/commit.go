@@ -76,7 +76,7 @@ func (s *Store) commitBatch(batch *pebble.Batch, o *pebble.WriteOptions) error {
 
 // finish completes the batch with the counters, the index and the records.
 func (w *writer) finish(applied uint64, records []replica.Record) (*pebble.Batch, error) {
-	if err := w.purge(); err != nil {
+	if err := errors.Join(w.purgeHistory(), w.purgeIdempotency()); err != nil {
 		return nil, err
 	}
 	batch := w.open()

@@ -15,23 +15,20 @@ type history struct {
 	committedRev uint64
 	pending      []revSize // of the revisions after committedRev
 	ahead        []revSize // of the revisions from the oldest on, as far as they were read
-	purged       uint64    // events before this revision are deleted
-	dropped      uint64    // bytes of events that are dropped and not deleted
+	litter       litter    // dropped events that are not deleted yet, from a revision on
 }
 
 // A revSize is how much history one revision takes up.
 type revSize struct{ events, bytes uint64 }
 
 const (
-	eventOverhead = 16       // counted for an event besides key and value
-	readAhead     = 1024     // revisions whose sizes are read at a time
-	readAheadSize = 4 << 20  // bytes after which that ends
-	purgeRevs     = 10_000   // dropped revisions that are deleted together
-	purgeBytes    = 16 << 20 // or their bytes
+	eventOverhead = 16      // counted for an event besides key and value
+	readAhead     = 1024    // revisions whose sizes are read at a time
+	readAheadSize = 4 << 20 // bytes after which that ends
 )
 
 func (h *history) reset(st *state) {
-	*h = history{committedRev: st.rev, purged: 1}
+	*h = history{committedRev: st.rev, litter: litter{from: 1}}
 }
 
 func (h *history) committed(st *state) {
@@ -71,7 +68,7 @@ func (w *writer) evictHistory() error {
 		st.events -= size.events
 		st.eventBytes -= size.bytes
 		st.oldest++
-		w.history.dropped += size.bytes
+		w.history.litter.bytes += size.bytes
 	}
 	return nil
 }
@@ -145,13 +142,12 @@ func readSizes(iter *pebble.Iterator, first uint64) ([]revSize, error) {
 	return sizes, iter.Error()
 }
 
-// purge deletes dropped events from the disk when there are many.
-func (w *writer) purge() error {
-	h := &w.history
-	if w.st.oldest < h.purged+purgeRevs && h.dropped < purgeBytes {
+// purgeHistory deletes dropped events from the disk when there are many.
+func (w *writer) purgeHistory() error {
+	from, ok := w.history.litter.collect(w.st.oldest)
+	if !ok {
 		return nil
 	}
-	from, to := Position{Rev: h.purged}, Position{Rev: w.st.oldest}
-	h.purged, h.dropped = w.st.oldest, 0
-	return w.open().DeleteRange(appendEventKey(nil, w.gen, from), appendEventKey(nil, w.gen, to), nil)
+	begin, end := Position{Rev: from}, Position{Rev: w.st.oldest}
+	return w.open().DeleteRange(appendEventKey(nil, w.gen, begin), appendEventKey(nil, w.gen, end), nil)
 }

@@ -4,56 +4,33 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash/maphash"
 
 	"github.com/cockroachdb/pebble/v2"
 )
 
 // Commands with an idempotency key are applied once: their results are remembered, in the order in which they came, and dropped
 // in that order. Values that a transaction has read are not kept, so that nobody can drive out the keys of others with
-// a few large results: each takes less than MaxRememberedBytes.
+// a few large results: each takes less than MaxRememberedBytes. The database has them by their order alone; recollections
+// find them by their keys.
 
 // An idempotency is what the writer remembers besides what is committed.
 type idempotency struct {
-	pending       map[string]idemRecord // remembered since the last Commit
-	order         []idemEntry           // of those, in their order
-	dropped       map[string]struct{}   // dropped since the last Commit
-	committedNext uint64                // sequence of the first one that is not committed
-	maybe         maybeKnown
-}
-
-// maybeKnown tells of most keys that are not remembered that they are not, without looking them up in the database: most
-// commands come once. It counts the keys of each hash. What it says has no influence on results.
-type maybeKnown struct {
-	seed   maphash.Seed
-	counts map[uint64]uint32 // nil until it is needed
-}
-
-func (m *maybeKnown) has(key string) bool { return m.counts[maphash.String(m.seed, key)] > 0 }
-
-func (m *maybeKnown) add(key string) { m.counts[maphash.String(m.seed, key)]++ }
-
-func (m *maybeKnown) remove(key string) {
-	hash := maphash.String(m.seed, key)
-	if m.counts[hash]--; m.counts[hash] == 0 {
-		delete(m.counts, hash)
-	}
+	pending       []idemRecord // remembered since the last Commit
+	committedNext uint64       // sequence of the first of those
+	known         recollections
+	litter        litter // dropped records that are not deleted yet, from a sequence on
 }
 
 // idemOverhead is counted for a remembered result besides its bytes and its key.
 const idemOverhead = 64
 
 func (m *idempotency) reset(st *state) {
-	*m = idempotency{pending: map[string]idemRecord{}, dropped: map[string]struct{}{}, committedNext: st.idemNext}
+	*m = idempotency{committedNext: st.idemNext, litter: litter{from: 1}}
 }
 
 func (m *idempotency) committed(st *state) {
-	if m.committedNext == st.idemNext {
-		return
-	}
 	clear(m.pending)
-	clear(m.dropped)
-	m.order = m.order[:0]
+	m.pending = m.pending[:0]
 	m.committedNext = st.idemNext
 }
 
@@ -85,124 +62,103 @@ func (w *writer) applyOnce(c *Command, data []byte) ([]byte, error) {
 	if r.omitValues() {
 		kept = r.Append(nil)
 	}
-	return result, w.remember(c.IdempotencyKey, idemRecord{hash: hash, result: kept})
+	return result, w.remember(idemRecord{key: c.IdempotencyKey, hash: hash, result: kept})
 }
 
 // remembered looks for an idempotency key. The record is not to be modified.
 func (w *writer) remembered(key string) (idemRecord, bool, error) {
-	if r, ok := w.idem.pending[key]; ok {
-		return r, true, nil
-	}
-	if _, dropped := w.idem.dropped[key]; dropped {
-		return idemRecord{}, false, nil
-	}
-	if err := w.loadMaybeKnown(); err != nil {
+	if err := w.recollect(); err != nil {
 		return idemRecord{}, false, err
 	}
-	if !w.idem.maybe.has(key) {
-		return idemRecord{}, false, nil
+	for seq := w.idem.known.last(key); seq >= w.st.idemOldest; seq = w.idem.known.before(seq) {
+		r, err := w.recordAt(seq)
+		if err != nil {
+			return idemRecord{}, false, fmt.Errorf("read idempotency record %d: %w", seq, err)
+		}
+		if r.key == key {
+			return r, true, nil
+		}
 	}
-	w.buf = appendIdemKey(w.buf[:0], w.gen, key)
+	return idemRecord{}, false, nil
+}
+
+// recordAt returns a record that was not dropped.
+func (w *writer) recordAt(seq uint64) (idemRecord, error) {
+	if seq >= w.idem.committedNext {
+		return w.idem.pending[seq-w.idem.committedNext], nil
+	}
+	w.buf = appendIdemKey(w.buf[:0], w.gen, seq)
 	data, closer, err := w.db.Get(w.buf)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return idemRecord{}, false, nil
-	}
 	if err != nil {
-		return idemRecord{}, false, fmt.Errorf("read idempotency key %q: %w", key, err)
+		return idemRecord{}, err
 	}
 	defer closer.Close()
 	r, err := decodeIdem(data)
-	if err == nil && len(r.result) <= resultFlagsAt {
-		err = fmt.Errorf("its result has %d bytes: %w", len(r.result), ErrInvalid)
-	}
 	if err != nil {
-		return idemRecord{}, false, fmt.Errorf("what is stored for idempotency key %q is damaged: %w", key, err)
+		return idemRecord{}, fmt.Errorf("it is damaged: %w", err)
 	}
 	r.result = append([]byte{}, r.result...)
-	return r, true, nil
+	return r, nil
 }
 
-// loadMaybeKnown fills in the hashes of the keys that are remembered, once after each reset. Nothing is pending then.
-func (w *writer) loadMaybeKnown() error {
-	if w.idem.maybe.counts != nil {
+// recollect reads the keys that are remembered, once after each reset. Nothing is pending then.
+func (w *writer) recollect() error {
+	if w.idem.known.loaded() {
 		return nil
 	}
-	maybe := maybeKnown{seed: maphash.MakeSeed(), counts: map[uint64]uint32{}}
+	known := newRecollections(w.st.idemOldest)
 	iter, err := w.db.NewIter(&pebble.IterOptions{
-		LowerBound: appendSeqKey(nil, w.gen, w.st.idemOldest), UpperBound: appendSeqKey(nil, w.gen, w.st.idemNext),
+		LowerBound: appendIdemKey(nil, w.gen, w.st.idemOldest), UpperBound: appendIdemKey(nil, w.gen, w.st.idemNext),
 	})
 	if err != nil {
 		return fmt.Errorf("read the idempotency keys: %w", err)
 	}
 	for valid := iter.First(); valid; valid = iter.Next() {
-		entry, err := decodeIdemEntry(iter.Value())
+		r, err := decodeIdem(iter.Value())
 		if err != nil {
 			return errors.Join(fmt.Errorf("read the idempotency keys: %w", err), iter.Close())
 		}
-		maybe.add(entry.key)
+		known.add(r.key, r.size())
 	}
 	if err := errors.Join(iter.Error(), iter.Close()); err != nil {
 		return fmt.Errorf("read the idempotency keys: %w", err)
 	}
-	w.idem.maybe = maybe
+	if n := w.st.idemNext - w.st.idemOldest; known.len() != n {
+		return fmt.Errorf("read the idempotency keys: %d are there, and should be %d: %w", known.len(), n, ErrInvalid)
+	}
+	w.idem.known = known
 	return nil
 }
 
 // remember stores a result, and drops the oldest ones that exceed the bounds.
-func (w *writer) remember(key string, r idemRecord) error {
+func (w *writer) remember(r idemRecord) error {
 	st := &w.st
-	r.seq = st.idemNext
-	entry := idemEntry{key: key, size: uint64(idemOverhead + len(key) + len(r.result))}
-	batch := w.open()
-	if err := batch.Set(appendIdemKey(nil, w.gen, key), r.append(w.buf[:0]), nil); err != nil {
+	size := r.size()
+	op := w.open().SetDeferred(idemKeyBytes, r.bytes())
+	appendIdemKey(op.Key[:0], w.gen, st.idemNext)
+	r.append(op.Value[:0])
+	if err := op.Finish(); err != nil {
 		return err
 	}
-	if err := batch.Set(appendSeqKey(nil, w.gen, r.seq), entry.append(w.buf[:0]), nil); err != nil {
-		return err
-	}
-	w.idem.pending[key] = r
-	w.idem.maybe.add(key)
-	w.idem.order = append(w.idem.order, entry)
+	w.idem.pending = append(w.idem.pending, r)
+	w.idem.known.add(r.key, size)
 	st.idemNext++
-	st.idemBytes += entry.size
+	st.idemBytes += size
 	for st.idemOldest+1 < st.idemNext &&
 		(st.idemNext-st.idemOldest > st.bounds.MaxIdempotency || st.idemBytes > st.bounds.MaxIdempotencyBytes) {
-		if err := w.forgetOldest(); err != nil {
-			return err
-		}
+		dropped := w.idem.known.drop()
+		st.idemOldest++
+		st.idemBytes -= dropped
+		w.idem.litter.bytes += dropped
 	}
 	return nil
 }
 
-func (w *writer) forgetOldest() error {
-	st := &w.st
-	entry, err := w.oldestEntry(st.idemOldest)
-	if err != nil {
-		return fmt.Errorf("read idempotency entry %d: %w", st.idemOldest, err)
+// purgeIdempotency deletes dropped records from the disk when there are many.
+func (w *writer) purgeIdempotency() error {
+	from, ok := w.idem.litter.collect(w.st.idemOldest)
+	if !ok {
+		return nil
 	}
-	batch := w.open()
-	if err := batch.Delete(appendIdemKey(nil, w.gen, entry.key), nil); err != nil {
-		return err
-	}
-	if err := batch.Delete(appendSeqKey(nil, w.gen, st.idemOldest), nil); err != nil {
-		return err
-	}
-	w.idem.maybe.remove(entry.key)
-	delete(w.idem.pending, entry.key)
-	w.idem.dropped[entry.key] = struct{}{}
-	st.idemOldest++
-	st.idemBytes -= entry.size
-	return nil
-}
-
-func (w *writer) oldestEntry(seq uint64) (idemEntry, error) {
-	if seq >= w.idem.committedNext {
-		return w.idem.order[seq-w.idem.committedNext], nil
-	}
-	value, closer, err := w.db.Get(appendSeqKey(nil, w.gen, seq))
-	if err != nil {
-		return idemEntry{}, err
-	}
-	defer closer.Close()
-	return decodeIdemEntry(value)
+	return w.open().DeleteRange(appendIdemKey(nil, w.gen, from), appendIdemKey(nil, w.gen, w.st.idemOldest), nil)
 }

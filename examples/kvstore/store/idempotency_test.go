@@ -3,10 +3,15 @@ package store
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed695671cb/raft/replica"
 )
 
 // What is remembered of commands with an idempotency key.
@@ -72,4 +77,107 @@ func TestTheNumberOfKeysIsTheBound(t *testing.T) {
 		f.do(t, s, c)
 	}
 	require.EqualValues(t, 50, s.Stats().Idempotency)
+}
+
+// TestKeysWithTheSameHash has all keys share four hashes: those that are remembered are found, the dropped ones are not, also after
+// a restart and in another store.
+func TestKeysWithTheSameHash(t *testing.T) {
+	const most = 30
+	fs := vfs.NewMem()
+	s := openOn(t, fs, Bounds{MaxIdempotency: most})
+	require.NoError(t, s.w.recollect())
+	s.w.idem.known.mask = 3
+	var f feed
+	var known []string
+	replayed := func(s *Store, key string) bool {
+		c := put("k", key)
+		c.IdempotencyKey = key
+		return f.do(t, s, c)[0].Replayed
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		key := fmt.Sprint("key ", rng.IntN(2*most))
+		require.Equal(t, slices.Contains(known, key), replayed(s, key), "%s after %v", key, known)
+		if !slices.Contains(known, key) {
+			known = append(known, key)
+		}
+		known = known[max(0, len(known)-most):]
+	}
+	require.Equal(t, uint64(3), s.w.idem.known.mask)
+	restored := restoredFrom(t, s)
+	require.NoError(t, s.Close())
+	s = openOn(t, fs, Bounds{MaxIdempotency: most})
+	defer func() { require.NoError(t, s.Close()) }()
+	for _, key := range known {
+		require.True(t, replayed(s, key), key)
+		require.True(t, replayed(restored, key), key)
+	}
+	require.False(t, replayed(s, "another key"))
+	require.False(t, replayed(s, known[0]), "it was the oldest one")
+}
+
+// TestDroppedKeysLeaveTheDisk remembers many more keys than it may, on both sides of a restart, and counts the records.
+func TestDroppedKeysLeaveTheDisk(t *testing.T) {
+	const most = 100
+	fs := vfs.NewMem()
+	s := openOn(t, fs, Bounds{MaxIdempotency: most})
+	var f feed
+	write := func(from, to int) {
+		commands := make([]Command, 0, to-from)
+		for i := from; i < to; i++ {
+			c := put("k", "v")
+			c.IdempotencyKey = fmt.Sprint("key ", i)
+			commands = append(commands, c)
+		}
+		f.do(t, s, commands...)
+	}
+	records := func() (n int) {
+		iter, err := s.newIter(s.gen)
+		require.NoError(t, err)
+		for ok := iter.SeekGE([]byte{s.gen, kindIdem}); ok && iter.Key()[1] == kindIdem; ok = iter.Next() {
+			n++
+		}
+		require.NoError(t, iter.Close())
+		return n
+	}
+	write(0, litterCount/2)
+	require.Equal(t, litterCount/2, records(), "nothing is deleted one by one")
+	write(litterCount/2, litterCount+most)
+	require.Equal(t, most, records())
+	write(litterCount+most, litterCount+2*most)
+	require.Equal(t, 2*most, records())
+	hash := hashOf(t, s)
+	require.NoError(t, s.Close())
+	s = openOn(t, fs, Bounds{MaxIdempotency: most})
+	defer func() { require.NoError(t, s.Close()) }()
+	write(litterCount+2*most, litterCount+2*most+1)
+	require.Equal(t, most, records(), "what was dropped before the restart goes as well")
+	require.NotEqual(t, hash, hashOf(t, s))
+	require.Equal(t, hashOf(t, s), hashOf(t, restoredFrom(t, s)))
+}
+
+func TestDamagedRecollectionsAreErrors(t *testing.T) {
+	for name, damage := range map[string]func(s *Store) error{
+		"and should be": func(s *Store) error { return s.db.Delete(appendIdemKey(nil, genA, 2), nil) },
+		"cut short":     func(s *Store) error { return s.db.Set(appendIdemKey(nil, genA, 2), []byte("\x01k"), nil) },
+	} {
+		fs := vfs.NewMem()
+		s := openOn(t, fs, Bounds{})
+		var f feed
+		for i := range 3 {
+			c := put("k", "v")
+			c.IdempotencyKey = fmt.Sprint("key ", i)
+			f.do(t, s, c)
+		}
+		require.NoError(t, damage(s))
+		_, _, err := s.Recover()
+		require.NoError(t, err)
+		c := put("k", "v")
+		c.IdempotencyKey = "key 1"
+		data, err := Encode(&c)
+		require.NoError(t, err)
+		_, err = s.Apply([]replica.Command{{Index: f.index + 1, Data: data}})
+		require.ErrorContains(t, err, name)
+		require.ErrorContains(t, s.Close(), "failed")
+	}
 }

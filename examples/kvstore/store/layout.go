@@ -10,8 +10,7 @@ import (
 //
 //	G d KEY        rev, created, version, value
 //	G e REV SUB    type, previous revision, key, value: one change, the SUBth of revision REV
-//	G i IDKEY      sequence, hash of the command, result
-//	G q SEQUENCE   size, IDKEY: the order in which idempotency keys came
+//	G i SEQUENCE   IDKEY, hash of the command, result: what is remembered of commands with an idempotency key
 //	G s            the counters, see state
 //	L a            applied index
 //	L g            generation in use
@@ -25,7 +24,6 @@ const (
 	kindData     = 'd'
 	kindEvent    = 'e'
 	kindIdem     = 'i'
-	kindIdemSeq  = 'q'
 	kindState    = 's'
 	localApplied = "La"
 	localGen     = "Lg"
@@ -33,7 +31,7 @@ const (
 	recordPrefix = 'R'
 
 	eventKeyBytes = 2 + 8 + 4
-	seqKeyBytes   = 2 + 8
+	idemKeyBytes  = 2 + 8
 )
 
 func otherGen(gen byte) byte {
@@ -54,13 +52,8 @@ func appendEventKey(dst []byte, gen byte, p Position) []byte {
 	return binary.BigEndian.AppendUint32(dst, p.Sub)
 }
 
-func appendIdemKey(dst []byte, gen byte, key string) []byte {
+func appendIdemKey(dst []byte, gen byte, seq uint64) []byte {
 	dst = append(dst, gen, kindIdem)
-	return append(dst, key...)
-}
-
-func appendSeqKey(dst []byte, gen byte, seq uint64) []byte {
-	dst = append(dst, gen, kindIdemSeq)
 	return binary.BigEndian.AppendUint64(dst, seq)
 }
 
@@ -140,15 +133,23 @@ func decodeEvent(p Position, data []byte) (Event, error) {
 
 // An idemRecord is what is remembered of a command with an idempotency key.
 type idemRecord struct {
-	seq    uint64
+	key    string
 	hash   [hashBytes]byte
 	result []byte
 }
 
 const hashBytes = 16
 
+// size is what the bound of remembered results counts for it.
+func (r *idemRecord) size() uint64 { return uint64(idemOverhead + len(r.key) + len(r.result)) }
+
+// bytes is how long the record is when it is encoded.
+func (r *idemRecord) bytes() int {
+	return uvarintBytes(uint64(len(r.key))) + len(r.key) + hashBytes + len(r.result)
+}
+
 func (r *idemRecord) append(dst []byte) []byte {
-	dst = binary.AppendUvarint(dst, r.seq)
+	dst = appendBytes(dst, r.key)
 	dst = append(dst, r.hash[:]...)
 	return append(dst, r.result...)
 }
@@ -156,9 +157,9 @@ func (r *idemRecord) append(dst []byte) []byte {
 // decodeIdem decodes a record. The result refers to data.
 func decodeIdem(data []byte) (idemRecord, error) {
 	d := decoder{rest: data}
-	r := idemRecord{seq: d.uvarint()}
-	if d.err == nil && len(d.rest) < hashBytes {
-		d.fail("the hash is cut short")
+	r := idemRecord{key: string(d.bytes())}
+	if d.err == nil && len(d.rest) <= hashBytes+resultFlagsAt {
+		d.fail("the hash or the result is cut short")
 	}
 	if d.err != nil {
 		return idemRecord{}, d.err
@@ -166,22 +167,4 @@ func decodeIdem(data []byte) (idemRecord, error) {
 	copy(r.hash[:], d.rest)
 	r.result = d.rest[hashBytes:]
 	return r, nil
-}
-
-// An idemEntry is one of the order of idempotency keys.
-type idemEntry struct {
-	key  string
-	size uint64
-}
-
-func (e *idemEntry) append(dst []byte) []byte {
-	dst = binary.AppendUvarint(dst, e.size)
-	return append(dst, e.key...)
-}
-
-func decodeIdemEntry(data []byte) (idemEntry, error) {
-	d := decoder{rest: data}
-	e := idemEntry{size: d.uvarint()}
-	e.key = string(d.rest)
-	return e, d.err
 }

@@ -3,11 +3,11 @@ package store
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -155,7 +155,8 @@ func readThrough(contents []byte) error {
 
 // A forgery is a stream with right checksums and wrong contents.
 func TestWrongContentsAreNoticed(t *testing.T) {
-	seq := func(n uint64) string { return "q" + string(binary.BigEndian.AppendUint64(nil, n)) }
+	seq := func(n uint64) string { return string(appendIdemKey(nil, genA, n)[1:]) }
+	result := "\x01k" + strings.Repeat("h", hashBytes) + strings.Repeat("r", resultFlagsAt+1)
 	event := func(rev uint64, sub uint32) string {
 		return string(appendEventKey(nil, genA, Position{Rev: rev, Sub: sub})[1:])
 	}
@@ -170,9 +171,9 @@ func TestWrongContentsAreNoticed(t *testing.T) {
 		"comes where 3.0":      {{event(3, 1), stored}},
 		"event of type 9":      {{event(3, 0), "\x09\x00\x01k"}},
 		"key of":               {{"e123", stored}},
-		"the hash":             {{"ikey", "\x01"}},
-		"sequence 3 comes":     {{seq(1), "\x01a"}, {seq(3), "\x01b"}},
-		"sequence has 1 bytes": {{"q1", "\x01a"}},
+		"the hash":             {{seq(1), result[:len(result)-1]}},
+		"sequence 3 comes":     {{seq(1), result}, {seq(3), result}},
+		"sequence has 1 bytes": {{"i1", result}},
 		"do not add up":        {{"da", value}},
 	} {
 		var out bytes.Buffer

@@ -133,14 +133,14 @@ func (v *view) write(out *blockWriter) error {
 	}
 	iter, err := v.snap.NewIter(&pebble.IterOptions{
 		LowerBound: []byte{v.gen, kindData},
-		UpperBound: []byte{v.gen, kindIdemSeq + 1},
+		UpperBound: []byte{v.gen, kindIdem + 1},
 	})
 	if err != nil {
 		return err
 	}
-	// Dropped events may still be there.
-	events := appendEventKey(nil, v.gen, Position{Rev: v.st.oldest})
-	for _, start := range [][]byte{{v.gen, kindData}, events, {v.gen, kindIdem}, {v.gen, kindIdemSeq}} {
+	// What was dropped may still be there: see litter.
+	events, idem := appendEventKey(nil, v.gen, Position{Rev: v.st.oldest}), appendIdemKey(nil, v.gen, v.st.idemOldest)
+	for _, start := range [][]byte{{v.gen, kindData}, events, idem} {
 		if err := v.writeKind(out, iter, start); err != nil {
 			return errors.Join(err, iter.Close())
 		}
