@@ -19,6 +19,8 @@ type applying struct {
 	machine StateMachine
 	// durable is the state machine if it keeps its state by itself, otherwise nil.
 	durable DurableStateMachine
+	// condenser is the state machine if its results are condensed, otherwise nil.
+	condenser Condenser
 
 	// What the state machine has: everything up to index, which was in that term.
 	index, term uint64
@@ -73,6 +75,7 @@ func (a *applying) init(r *Replica) {
 	a.job.r = r
 	a.machine = r.config.StateMachine
 	a.durable, _ = a.machine.(DurableStateMachine)
+	a.condenser, _ = a.machine.(Condenser)
 	a.sessions = newSessionTable()
 	a.ended = make(chan struct{})
 }
@@ -268,22 +271,34 @@ func (r *Replica) applyRun() error {
 	if len(u.commands) == 0 {
 		return nil
 	}
-	results, err := a.machine.Apply(u.commands)
-	if err != nil {
-		return fmt.Errorf("the state machine has failed: %w", err)
-	}
-	if len(results) != len(u.commands) {
-		return fmt.Errorf("the state machine returned %d results for %d commands: it has to return one for each",
-			len(results), len(u.commands))
-	}
-	for i, s := range u.slots {
-		if s.session != 0 {
-			a.sessions.record(s.session, s.seq, results[i])
+	for done := 0; done < len(u.commands); {
+		results, err := a.machine.Apply(u.commands[done:])
+		if err != nil {
+			return fmt.Errorf("the state machine has failed: %w", err)
 		}
-		u.settle(s.mine, s.number, outcome{result: Result{Index: u.commands[i].Index, Data: results[i]}})
+		if n := len(u.commands) - done; len(results) == 0 || len(results) > n {
+			return fmt.Errorf("the state machine returned %d results for %d commands: it has to return one for each, or those of the first ones",
+				len(results), n)
+		}
+		for i, result := range results {
+			a.take(u.slots[done+i], u.commands[done+i].Index, result)
+		}
+		done += len(results)
 	}
 	u.commands, u.slots = emptied(u.commands), emptied(u.slots)
 	return nil
+}
+
+// take keeps a result for its session and for whoever waits for it here, and nothing else of it.
+func (a *applying) take(s slot, index uint64, result []byte) {
+	a.run.settle(s.mine, s.number, outcome{result: Result{Index: index, Data: result}})
+	if s.session == 0 {
+		return
+	}
+	if a.condenser != nil {
+		result = a.condenser.Condense(result)
+	}
+	a.sessions.record(s.session, s.seq, result)
 }
 
 // commit has a durable state machine store what it has done, with the replica's own records: those given, or what has

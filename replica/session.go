@@ -35,7 +35,8 @@ func (s *Session) ID() uint64 { return s.id }
 
 // Propose proposes a command, again and again until it is applied or ctx ends, and returns its result. It is applied
 // at most once. If ctx ends before, the outcome is unknown and the command will not be proposed again; if that error also
-// matches ErrNotApplied, it was never proposed.
+// matches ErrNotApplied, it was never proposed. The result is what a Condenser has left of it if this member has not
+// applied the command itself, but received a snapshot in which it was.
 func (s *Session) Propose(ctx context.Context, command []byte) (Result, error) {
 	seq, low, err := s.begin()
 	if err != nil {

@@ -13,6 +13,9 @@ type StateMachine interface {
 	// Apply applies commands, in order, and returns the result of each. What a command cannot do, its result says. An
 	// error means that the state machine has failed: the replica stops.
 	//
+	// It may stop early, so that large results need not be in memory together: it then returns those of the first
+	// commands, of one at least, and is called again with the others.
+	//
 	// Data of commands and results must not be modified afterwards by either side.
 	Apply(commands []Command) (results [][]byte, err error)
 
@@ -28,6 +31,17 @@ type Command struct {
 	// Index is the command's index in the log. Indexes ascend, not always by one.
 	Index uint64
 	Data  []byte
+}
+
+// A Condenser is a StateMachine with results that are larger than what a session should remember. Every member keeps the
+// results of a session's commands, in case its client has missed one, until the client has them: see Session.
+type Condenser interface {
+	StateMachine
+
+	// Condense returns what is kept of a result: the result itself, or a smaller one, which is what a client gets that has
+	// missed the first. The same result must lead to the same on every member. It is called after Apply, by the same
+	// goroutine, once for each command of a session.
+	Condense(result []byte) []byte
 }
 
 // A View is a state that does not change any more.

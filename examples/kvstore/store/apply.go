@@ -77,8 +77,8 @@ func (w *writer) open() *pebble.Batch {
 	return w.batch
 }
 
-// Apply carries out commands, in order, and returns their encoded results: see DecodeResult. What they change can be
-// read after the next Commit. See replica.StateMachine.
+// Apply carries out commands, in order, and returns their encoded results: see DecodeResult. It stops early when they become
+// large. What the commands change can be read after the next Commit. See replica.StateMachine.
 func (s *Store) Apply(commands []replica.Command) ([][]byte, error) {
 	if err := s.beginWriting(); err != nil {
 		return nil, err
@@ -87,18 +87,22 @@ func (s *Store) Apply(commands []replica.Command) ([][]byte, error) {
 	if err := s.w.usable(); err != nil {
 		return nil, err
 	}
-	results := make([][]byte, len(commands))
+	results := make([][]byte, 0, len(commands))
 	s.w.arena = make([]byte, 0, 24*len(commands))
-	for i, command := range commands {
+	for bytes := 0; len(results) < len(commands) && bytes < applyBytes; bytes += len(results[len(results)-1]) {
+		command := commands[len(results)]
 		result, err := s.w.apply(command.Data)
 		if err != nil {
 			return nil, s.fault.set(fmt.Errorf("apply the command at index %d: %w", command.Index, err))
 		}
-		results[i] = result
+		results = append(results, result)
 	}
 	s.w.arena = nil
 	return results, nil
 }
+
+// applyBytes is how large the results of one Apply get before it stops; the last one comes on top of it.
+const applyBytes = 8 << 20
 
 // apply carries out one command. The error is a failure of the disk; what the command cannot do is in the result.
 func (w *writer) apply(data []byte) ([]byte, error) {
@@ -113,12 +117,18 @@ func (w *writer) apply(data []byte) ([]byte, error) {
 	return w.applyOnce(c, data)
 }
 
-// encode writes a result to the arena, where results lie close together. They outlive it.
+// encode writes a result to the arena, where small results lie close together. They outlive it.
 func (w *writer) encode(r *Result) []byte {
+	if bytes := r.valueBytes(); bytes >= ownBytes {
+		return r.Append(make([]byte, 0, bytes+bytes/8))
+	}
 	start := len(w.arena)
 	w.arena = r.Append(w.arena)
 	return w.arena[start:len(w.arena):len(w.arena)]
 }
+
+// ownBytes is how many bytes of values give a result a piece of memory of its own, so that nobody keeps it who keeps another.
+const ownBytes = 1 << 10
 
 // run carries out what the command says, and gives it a revision if that changes something.
 func (w *writer) run(c *Command) (Result, error) {
@@ -184,10 +194,9 @@ func (w *writer) lookup(key []byte, withValue bool) (keyState, error) {
 	return k, nil
 }
 
-// known returns the state of a key if it is at hand.
+// known returns the state of a key if it is at hand. The cache may have forgotten what is not committed.
 func (w *writer) known(key []byte, withValue bool) (keyState, bool) {
-	if withValue {
-		k, ok := w.overlay[string(key)]
+	if k, ok := w.overlay[string(key)]; ok || withValue {
 		return k, ok
 	}
 	return w.cache.get(key)

@@ -56,8 +56,8 @@ type OpResult struct {
 	// CreateRev, Version and Value belong to OpGet.
 	CreateRev, Version uint64
 	Value              []byte
-	// Omitted says of OpGet that there was a value, which is not in this result: it is that of an earlier command, and values
-	// are not remembered.
+	// Omitted says of OpGet that there was a value, which is not in this result: it is that of an earlier command, or this member
+	// got the result with a snapshot, and values are not remembered.
 	Omitted bool
 }
 
@@ -68,7 +68,8 @@ const (
 	flagExists    = 1 << 1
 	flagSucceeded = 1 << 2
 	flagReplayed  = 1 << 3
-	flagOmitted   = 1 << 4
+	flagOmitted   = 1 << 4 // of an operation
+	flagValues    = 1 << 4 // of the result: gets have values
 
 	resultFlagsAt = 2 // where the flags of an encoded result are
 )
@@ -87,7 +88,37 @@ func (r *Result) flags() byte {
 	if r.Replayed {
 		flags |= flagReplayed
 	}
+	for i := range r.Ops {
+		if r.Ops[i].hasValue() {
+			return flags | flagValues
+		}
+	}
 	return flags
+}
+
+func (o *OpResult) hasValue() bool { return o.Kind == OpGet && o.Exists && !o.Omitted }
+
+// valueBytes is how much the values are that gets have read.
+func (r *Result) valueBytes() int {
+	n := 0
+	for i := range r.Ops {
+		n += len(r.Ops[i].Value)
+	}
+	return n
+}
+
+// Condense drops the values that gets have read from an encoded result, which is what is remembered of it. See
+// replica.Condenser.
+func (s *Store) Condense(result []byte) []byte {
+	if len(result) <= resultFlagsAt || result[resultFlagsAt]&flagValues == 0 {
+		return result
+	}
+	r, err := DecodeResult(result)
+	if err != nil {
+		return result // it is not one of Apply's
+	}
+	r.omitValues()
+	return r.Append(nil)
 }
 
 // Append writes the encoded result to dst.
@@ -126,7 +157,7 @@ func (r *Result) omitValues() bool {
 	omitted := false
 	for i := range r.Ops {
 		o := &r.Ops[i]
-		if o.Kind == OpGet && o.Exists {
+		if o.hasValue() {
 			o.Value, o.Omitted, omitted = nil, true, true
 		}
 	}
