@@ -37,7 +37,7 @@ type writer struct {
 // reset makes the writer go on from a committed state.
 func (w *writer) reset(db *pebble.DB, gen byte, st state) {
 	w.discard()
-	*w = writer{db: db, gen: gen, st: st, overlay: map[string]keyState{}, cache: newKeyCache()}
+	*w = writer{db: db, gen: gen, st: st, overlay: map[string]keyState{}, cache: newKeyCache(w.cache.most)}
 	w.history.reset(&w.st)
 	w.idem.reset(&w.st)
 }

@@ -19,7 +19,7 @@ import (
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func testOptions(fs vfs.FS, bounds Bounds) Options {
-	return Options{FS: fs, CacheBytes: 1 << 20, MemTableBytes: 256 << 10, Bounds: bounds, Logger: quiet()}
+	return Options{FS: fs, CacheBytes: 1 << 20, MemTableBytes: 256 << 10, Bounds: bounds, Logger: quiet(), keyCacheBytes: 300}
 }
 
 func openOn(t testing.TB, fs vfs.FS, bounds Bounds) *Store {

@@ -7,6 +7,7 @@ package store
 type keyCache struct {
 	young, old map[string]keyInfo
 	bytes      int // of the younger half
+	most       int // bytes of each half
 }
 
 // A keyInfo is a keyState without value.
@@ -17,11 +18,11 @@ type keyInfo struct {
 }
 
 const (
-	keyCacheBytes    = 16 << 20 // of each half
+	keyCacheBytes    = 16 << 20 // of each half, if it is not set
 	keyCacheOverhead = 96       // of an entry
 )
 
-func newKeyCache() keyCache { return keyCache{young: map[string]keyInfo{}} }
+func newKeyCache(most int) keyCache { return keyCache{young: map[string]keyInfo{}, most: most} }
 
 func (c *keyCache) get(key []byte) (keyState, bool) {
 	info, ok := c.young[string(key)]
@@ -39,7 +40,7 @@ func (c *keyCache) set(key string, k keyState) {
 		return
 	}
 	c.bytes += len(key) + keyCacheOverhead
-	if c.bytes < keyCacheBytes {
+	if c.bytes < c.most {
 		return
 	}
 	c.young, c.old, c.bytes = make(map[string]keyInfo, before), c.young, 0

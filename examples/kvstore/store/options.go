@@ -25,6 +25,8 @@ type Options struct {
 	// returns an error from then on, and some may not return at all, so that the process should end soon. It must not call the
 	// store. Whether it is set or not, the error is logged.
 	OnFatal func(error)
+
+	keyCacheBytes int // of each half of the cache of keys; tests have it forget early
 }
 
 // Bounds are what is kept of the past. They are part of the replicated state, so they must be the same on all members. Zero
@@ -50,6 +52,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.MemTableBytes == 0 {
 		o.MemTableBytes = 32 << 20
+	}
+	if o.keyCacheBytes == 0 {
+		o.keyCacheBytes = keyCacheBytes
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

@@ -63,6 +63,7 @@ type published struct {
 func Open(dir string, o Options) (*Store, error) {
 	o.setDefaults()
 	s := &Store{opts: o, dir: dir, log: o.Logger, tableBytes: 64 << 20, views: map[*view]struct{}{}}
+	s.w.cache.most = o.keyCacheBytes
 	s.fault.log, s.fault.tell, s.fault.release = o.Logger, o.OnFatal, s.wake.close
 	if err := o.FS.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the directory of the store: %w", err)
