@@ -22,6 +22,10 @@ Puts load on the cluster and reports throughput and latency. With --verify it re
 that each holds the last value that was acknowledged, or a later one: status 1 if not. Values say who wrote them and
 have a checksum, so that reads are checked as well while the load goes on.
 
+The status is 1, too, if not one request has succeeded, and if --verify was given and the run was interrupted before the
+verification had come to its end. Without --verify a run that is interrupted reports what it has measured until then,
+with status 0. Single requests that fail are counted in the report, and the status does not depend on them.
+
   kvstore bench --duration 30s --verify
   kvstore bench --clients 256 --size 1024 --reads 0.9 --consistency lease
   kvstore bench --ops 100000 --keys 1000 --seed 7
@@ -30,7 +34,12 @@ have a checksum, so that reads are checked as well while the load goes on.
 The keys stay; all of them begin with the prefix.
 `
 
-var errUnkept = errors.New("verification failed: the cluster does not hold what it acknowledged")
+// Why a run is no success although it came to a report.
+var (
+	errUnkept     = errors.New("verification failed: the cluster does not hold what it acknowledged")
+	errUnverified = errors.New("interrupted before the verification had come to its end: nothing is verified")
+	errNothing    = errors.New("not one request has succeeded: the report has the errors by code")
+)
 
 func benchCommand(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	line, flags := clientLine("bench", benchUsage)
@@ -87,10 +96,24 @@ func runBench(ctx context.Context, kv *client.Client, config bench.Config, asJSO
 	if failed := write(stdout); failed != nil {
 		return failed
 	}
-	if err == nil && !report.OK() {
-		return errUnkept
+	if err != nil {
+		return err
 	}
-	return err
+	return judge(report, config.Verify)
+}
+
+// judge tells why a run is no success, nil if it is one.
+func judge(report *bench.Report, verify bool) error {
+	switch {
+	case !report.OK():
+		return errUnkept
+	case verify && report.Interrupted:
+		return errUnverified
+	case report.NothingSucceeded():
+		return errNothing
+	default:
+		return nil
+	}
 }
 
 // progress shows how far a load has got: a bar on a terminal, otherwise a line every few seconds.

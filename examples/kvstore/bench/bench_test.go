@@ -237,6 +237,32 @@ func TestInterruptedLoadIsReported(t *testing.T) {
 	require.False(t, report.Complete)
 }
 
+// A store that takes nothing holds all that it acknowledged: that is no success all the same.
+func TestALoadOfErrorsIsNoSuccess(t *testing.T) {
+	store := &memory{data: map[string][]byte{}}
+	refused := 100
+	store.hook = func(put int, _ string, value []byte) ([]byte, error) {
+		if put > refused {
+			return value, nil
+		}
+		return nil, &client.Error{Status: 503, Code: "unavailable"}
+	}
+	report, err := Run(t.Context(), store, config(100), nil)
+	require.NoError(t, err)
+	require.True(t, report.NothingSucceeded())
+	require.EqualValues(t, 100, report.Errors["unavailable"])
+	var text bytes.Buffer
+	require.NoError(t, report.Text(&text))
+	require.Contains(t, text.String(), "not one request has succeeded")
+	require.NotContains(t, text.String(), "verified")
+
+	store.puts, refused = 0, 99
+	report, err = Run(t.Context(), store, config(100), nil)
+	require.NoError(t, err)
+	require.False(t, report.NothingSucceeded(), "single errors are no failure of the run")
+	require.True(t, report.Complete)
+}
+
 func TestConfigIsChecked(t *testing.T) {
 	for want, change := range map[string]func(*Config){
 		"clients: there are":    func(c *Config) { c.Clients = 0 },

@@ -48,6 +48,12 @@ func (r *Report) OK() bool {
 	return len(r.Faults) == 0
 }
 
+// NothingSucceeded tells whether requests were made and all of them failed. There is then nothing that was measured, nor anything
+// that a verification could have found wanting.
+func (r *Report) NothingSucceeded() bool {
+	return r.Put.Count+r.Get.Count == 0 && r.Put.Errors+r.Get.Errors > 0
+}
+
 // Text writes the report for people.
 func (r *Report) Text(out io.Writer) error {
 	var b strings.Builder
@@ -90,6 +96,8 @@ func (r *Report) outcome() string {
 	switch {
 	case !r.OK():
 		return "VERIFICATION FAILED: " + counts(r.Faults)
+	case r.NothingSucceeded():
+		return "not one request has succeeded"
 	case r.Complete:
 		return fmt.Sprintf("verified: each of %d keys holds the last value that was acknowledged, or a later one", r.Verified)
 	case r.Interrupted:

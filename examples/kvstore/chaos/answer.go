@@ -52,11 +52,17 @@ type txnResult struct {
 	Delete *struct {
 		Deleted bool `json:"deleted"`
 	} `json:"delete"`
-	Get *struct {
-		Exists bool   `json:"exists"`
-		Value  string `json:"value"`
-		Rev    uint64 `json:"rev"`
-	} `json:"get"`
+	Get *txnGet `json:"get"`
+}
+
+// txnGet has no value if the key does not exist, or if the answer is a repetition that leaves it out.
+type txnGet struct {
+	Exists  bool    `json:"exists"`
+	Value   *string `json:"value"`
+	Rev     uint64  `json:"rev"`
+	Created uint64  `json:"created"`
+	Version uint64  `json:"version"`
+	Omitted bool    `json:"omitted"`
 }
 
 // An answer is what a member said.
@@ -203,7 +209,11 @@ func settleTxn(op *history.Op, a answer, body okBody) error {
 		case r.Delete != nil && actions[i].Kind == history.Delete:
 			op.Results = append(op.Results, history.Result{Exists: r.Delete.Deleted})
 		case r.Get != nil && actions[i].Kind == history.Get:
-			op.Results = append(op.Results, getResult(r))
+			result, err := r.Get.result(a.replayed)
+			if err != nil {
+				return unreadable(op, a, err)
+			}
+			op.Results = append(op.Results, result)
 		default:
 			return unreadable(op, a, errors.New("results do not fit the operations"))
 		}
@@ -211,11 +221,22 @@ func settleTxn(op *history.Op, a answer, body okBody) error {
 	return nil
 }
 
-func getResult(r txnResult) history.Result {
-	if !r.Get.Exists {
-		return history.Result{}
+// result says what a get of a transaction has shown. A repetition of the answer does not hold values: whether the key
+// existed and its numbers are known then, and the value stays unknown. Nothing else may leave a value out.
+func (g *txnGet) result(replayed bool) (history.Result, error) {
+	switch {
+	case g.Omitted && (!replayed || !g.Exists || g.Value != nil):
+		return history.Result{}, errors.New("a value is omitted that is there, or in a first answer, or of a key that does not exist")
+	case !g.Exists:
+		return history.Result{}, nil
+	case !g.Omitted && g.Value == nil:
+		return history.Result{}, errors.New("a value is neither there nor omitted")
 	}
-	return history.Result{Exists: true, Value: nameOf(r.Get.Value), Rev: r.Get.Rev}
+	result := history.Result{Exists: true, Rev: g.Rev, Created: g.Created, Version: g.Version}
+	if !g.Omitted {
+		result.Value = nameOf(*g.Value)
+	}
+	return result, nil
 }
 
 // settleOtherwise is for keys that are not there and preconditions that do not hold.

@@ -50,6 +50,7 @@ type fakeAnswer struct {
 	status int
 	rev    uint64
 	body   []byte
+	again  []byte // what repetitions get instead, unless it is nil
 }
 
 type fakeChange struct {
@@ -105,7 +106,11 @@ func (f *fake) act(actions []txnAction) (rev uint64, results []map[string]any) {
 func (f *fake) actOne(a txnAction, rev uint64, sub *uint64) map[string]any {
 	if a.Get != nil {
 		item, exists := f.items[a.Get.Key]
-		return map[string]any{"get": map[string]any{"exists": exists, "value": item.Value, "rev": item.Rev}}
+		get := map[string]any{"exists": exists, "rev": item.Rev, "created": item.Created, "version": item.Version}
+		if exists {
+			get["value"] = item.Value
+		}
+		return map[string]any{"get": get}
 	}
 	if a.Delete != nil {
 		old, exists := f.items[a.Delete.Key]
@@ -176,6 +181,9 @@ func (f *fake) answer(w http.ResponseWriter, a fakeAnswer, replayed bool) {
 	}
 	if replayed {
 		w.Header().Set("Idempotency-Replayed", "true")
+	}
+	if replayed && a.again != nil {
+		a.body = a.again
 	}
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body)
@@ -283,8 +291,22 @@ func (f *fake) txn(w http.ResponseWriter, r *http.Request) {
 			actions = body.Then
 		}
 		rev, results := f.act(actions)
-		return fakeJSON(http.StatusOK, rev, map[string]any{"rev": rev, "succeeded": succeeded, "results": results})
+		answer := fakeJSON(http.StatusOK, rev, map[string]any{"rev": rev, "succeeded": succeeded, "results": results})
+		omitValues(results)
+		answer.again = fakeJSON(http.StatusOK, rev, map[string]any{"rev": rev, "succeeded": succeeded, "results": results}).body
+		return answer
 	})
+}
+
+// omitValues takes the values out of the results, as repetitions are without them.
+func omitValues(results []map[string]any) {
+	for _, result := range results {
+		get, _ := result["get"].(map[string]any)
+		if get["value"] != nil {
+			delete(get, "value")
+			get["omitted"] = true
+		}
+	}
 }
 
 func (f *fake) watch(w http.ResponseWriter, r *http.Request) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"log"
 	"net/http"
@@ -23,6 +24,7 @@ func refuse(status int, code string) func(http.ResponseWriter, *http.Request) bo
 }
 
 func TestFailover(t *testing.T) {
+	t.Parallel()
 	cases := map[string]func(*fakeMember){
 		"a member is down":           func(m *fakeMember) { m.Close() },
 		"a member has no leader":     func(m *fakeMember) { m.misbehave(refuse(503, "no_leader")) },
@@ -46,19 +48,22 @@ func TestFailover(t *testing.T) {
 	}
 	for name, breakIt := range cases {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := newFake(t, 3)
-			c := f.client(t, func(o *Options) { o.AttemptTimeout = 300 * time.Millisecond })
+			c := f.client(t)
 			breakIt(f.members[0])
 			breakIt(f.members[1])
 			_, err := c.Put(t.Context(), "a", []byte("1"))
 			require.NoError(t, err)
-			require.Equal(t, 1, f.applied["a"])
-			before := f.members[0].requests.Load()
+			require.Equal(t, 1, f.timesApplied("a"))
 			for range 10 {
+				before, began := f.members[0].requests.Load(), time.Now()
 				_, err = c.Get(t.Context(), "a")
 				require.NoError(t, err)
+				if time.Since(began) < firstBound { // otherwise an attempt may have been cut, and a detour is right
+					require.Equal(t, before, f.members[0].requests.Load(), "it keeps to the member that answers")
+				}
 			}
-			require.Equal(t, before, f.members[0].requests.Load(), "it keeps to the member that answers")
 		})
 	}
 }
@@ -79,7 +84,7 @@ func TestWriteThatWasAppliedAndNotAnsweredIsAppliedOnce(t *testing.T) {
 	put, err := c.Put(t.Context(), "a", []byte("1"), IfAbsent())
 	require.NoError(t, err)
 	require.Equal(t, PutResult{Rev: 1, Created: true, Replayed: true}, put)
-	require.Equal(t, 1, f.applied["a"])
+	require.Equal(t, 1, f.timesApplied("a"))
 	_, err = c.Put(t.Context(), "b", nil)
 	require.NoError(t, err)
 	require.Len(t, f.answers, 2, "every write has a key of its own")
@@ -108,16 +113,16 @@ func TestUnknownOutcome(t *testing.T) {
 	put, err := c.Put(t.Context(), "a", []byte("1"), IdempotencyKey("mine"))
 	require.NoError(t, err)
 	require.True(t, put.Replayed)
-	require.Equal(t, 1, f.applied["a"])
+	require.Equal(t, 1, f.timesApplied("a"))
 }
 
 func TestOutcomeIsKnownWhenNothingWasSent(t *testing.T) {
 	f := newFake(t, 2)
 	f.members[0].Close()
 	f.members[1].misbehave(refuse(503, "no_leader"))
-	c := f.client(t, func(o *Options) { o.Timeout = 300 * time.Millisecond })
+	c := f.client(t, func(o *Options) { o.MaxAttempts = 5 })
 	_, err := c.Put(t.Context(), "a", []byte("1"))
-	require.Error(t, err)
+	require.ErrorIs(t, err, ErrUnavailable)
 	require.NotErrorIs(t, err, ErrUnknownOutcome)
 }
 
@@ -223,11 +228,55 @@ func TestCancelledContextEndsACall(t *testing.T) {
 }
 
 func TestTimeoutNamesWhatWentWrong(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, 1)
 	f.members[0].misbehave(refuse(503, "no_leader"))
-	_, err := f.client(t, func(o *Options) { o.Timeout = 200 * time.Millisecond }).Get(t.Context(), "a")
+	_, err := f.client(t, func(o *Options) { o.Timeout = 3 * time.Second }).Get(t.Context(), "a")
 	require.ErrorIs(t, err, ErrTimeout)
 	require.ErrorContains(t, err, "no_leader: try again")
+}
+
+// A member refuses once, and hangs from then on: the refusal is the reason, and that it hung is told too.
+func TestAnAttemptWithoutAnswerDoesNotHideTheReason(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, 1)
+	var asked atomic.Int64
+	f.members[0].misbehave(func(w http.ResponseWriter, r *http.Request) bool {
+		if asked.Add(1) == 1 {
+			fail(w, 503, "no_leader", "try again", nil)
+			return true
+		}
+		<-r.Context().Done()
+		return true
+	})
+	_, err := f.client(t, func(o *Options) { o.Timeout = 3 * time.Second }).Get(t.Context(), "a")
+	require.ErrorIs(t, err, ErrTimeout)
+	require.ErrorContains(t, err, "no_leader: try again, and then no answer from "+f.members[0].URL)
+	var refusal *Error
+	require.False(t, errors.As(err, &refusal), "the refusal does not say how the last attempt ended")
+}
+
+// The first member answers when hardly any time is left: what another one would be asked then, it could not answer in time.
+func TestNoAttemptIsMadeThatHasNoTime(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, 2)
+	deadline := time.Now().Add(1500 * time.Millisecond)
+	f.members[0].misbehave(func(w http.ResponseWriter, r *http.Request) bool {
+		time.Sleep(time.Until(deadline) - 60*time.Millisecond)
+		return refuse(503, "no_leader")(w, r)
+	})
+	ctx, cancel := context.WithDeadline(t.Context(), deadline)
+	defer cancel()
+	_, err := f.client(t).Get(ctx, "a")
+	require.ErrorIs(t, err, ErrTimeout)
+	require.Zero(t, f.members[1].requests.Load())
+}
+
+// A call with little time from the beginning is made all the same.
+func TestTheFirstAttemptIsAlwaysMade(t *testing.T) {
+	f := newFake(t, 1)
+	_, _ = f.client(t, func(o *Options) { o.Timeout = leastTime / 2 }).Get(t.Context(), "a")
+	require.Eventually(t, func() bool { return f.members[0].dialled.Load() > 0 }, time.Minute, time.Millisecond)
 }
 
 func TestDiscoveryFollowsTheLeader(t *testing.T) {

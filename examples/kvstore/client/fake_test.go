@@ -93,6 +93,13 @@ func (f *fakeCluster) client(t *testing.T, change ...func(*Options)) *Client {
 	return c
 }
 
+// timesApplied is how often a key was written.
+func (f *fakeCluster) timesApplied(key string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.applied[key]
+}
+
 // misbehave puts a function in front of a member; nil takes it away.
 func (m *fakeMember) misbehave(before func(http.ResponseWriter, *http.Request) bool) {
 	if before == nil {

@@ -22,6 +22,13 @@ const answerLimit = 64 << 20
 // firstBound bounds the attempts of the first round, and twice that those of the next, while other members are left.
 const firstBound = 1500 * time.Millisecond
 
+// An attempt that is cut before its answer has come shows nothing, and leaves the outcome of a write unknown. So none is repeated
+// with less time than leastTime, and a member is told to answer lastSlack, or a tenth of the time, before the call ends.
+const (
+	leastTime = 100 * time.Millisecond
+	lastSlack = 50 * time.Millisecond
+)
+
 // replay says when a request may be sent again.
 type replay int
 
@@ -58,9 +65,11 @@ var errNoAnswer = errors.New("no answer")
 type call struct {
 	*request
 	client   *Client
+	least    time.Duration // that must be left for one more attempt
 	attempts int
-	doubtful bool // an attempt may have been applied although it was not answered
-	last     error
+	doubtful bool  // an attempt may have been applied although it was not answered
+	answered error // what a member has answered last, nil if none has
+	last     error // what the last attempt ran into
 }
 
 // do sends a request until a member answers it, and returns the answer or the error that the call ends with.
@@ -69,21 +78,40 @@ func (c *Client) do(ctx context.Context, req *request) (*answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
 	c.discoverNowAndThen(outer)
-	call := &call{request: req, client: c}
+	call := &call{request: req, client: c, least: leastTime}
+	if deadline, ok := ctx.Deadline(); ok && req.replay == replayUnapplied {
+		call.least = max(leastTime, time.Until(deadline)/10)
+	}
 	for {
 		got, err := call.try(ctx)
 		if err == nil {
 			return got, nil
 		}
-		call.last = err
+		call.note(err)
 		wait, again := call.again(ctx, err)
 		if !again {
 			return nil, call.failure(outer, err)
 		}
-		if !pause(ctx, wait) {
-			return nil, call.failure(outer, ctx.Err())
+		if !call.hasTime(ctx, wait) || !pause(ctx, wait) || !call.hasTime(ctx, 0) {
+			return nil, call.failure(outer, context.DeadlineExceeded)
 		}
 	}
+}
+
+// note keeps what an attempt ran into.
+func (c *call) note(err error) {
+	c.last = err
+	var refusal *Error
+	if errors.As(err, &refusal) {
+		c.answered = err
+	}
+}
+
+// hasTime tells whether one more attempt is worth it after a pause. What cannot be repeated once its answer was cut needs a tenth
+// of the call, which is more than an attempt over all of its time leaves.
+func (c *call) hasTime(ctx context.Context, wait time.Duration) bool {
+	deadline, _ := ctx.Deadline()
+	return ctx.Err() == nil && time.Until(deadline)-wait >= c.least
 }
 
 // try sends the request once.
@@ -134,7 +162,8 @@ func (c *call) bound(ctx context.Context) time.Duration {
 	}
 	deadline, _ := ctx.Deadline()
 	left := max(time.Until(deadline), time.Millisecond)
-	return min(bound, left-left/10) // so that what the member says in the end still arrives
+	slack := max(left/10, min(lastSlack, left/2))
+	return min(bound, left-slack) // so that what the member says in the end still arrives
 }
 
 // members is how many members the call can turn to.
@@ -162,7 +191,7 @@ func (c *call) again(ctx context.Context, err error) (time.Duration, bool) {
 	if most == 0 {
 		most = c.client.options.MaxAttempts
 	}
-	if ctx.Err() != nil || most > 0 && c.attempts >= most {
+	if most > 0 && c.attempts >= most {
 		return 0, false
 	}
 	if c.doubtful && c.replay == replayUnapplied {
@@ -185,8 +214,7 @@ func (c *call) again(ctx context.Context, err error) (time.Duration, bool) {
 // busyPause waits as long as the member asked for, on the condition that the call has that long.
 func (c *call) busyPause(ctx context.Context, refusal *Error) (time.Duration, bool) {
 	wait := max(refusal.RetryAfter, 100*time.Millisecond)
-	deadline, _ := ctx.Deadline()
-	return wait, time.Until(deadline) > wait
+	return wait, c.hasTime(ctx, wait)
 }
 
 // backoff is zero as long as there are members that were not asked yet; then it grows with every round.
@@ -199,7 +227,7 @@ func (c *call) backoff() time.Duration {
 	return min(25*time.Millisecond<<min(round, 8), time.Second)
 }
 
-// failure is the error of the call. It keeps what the last attempt ran into, which says more than "deadline exceeded".
+// failure is the error of the call. It keeps what a member has answered last, which says more than "deadline exceeded".
 func (c *call) failure(outer context.Context, err error) error {
 	final := err
 	var refusal *Error
@@ -213,10 +241,7 @@ func (c *call) failure(outer context.Context, err error) error {
 }
 
 func (c *call) withoutAnswer(outer context.Context, err error) error {
-	reason := c.last
-	if reason == nil {
-		reason = err
-	}
+	reason := c.reason()
 	switch {
 	case errors.Is(outer.Err(), context.Canceled):
 		return fmt.Errorf("%s %s: %w", c.method, c.path, outer.Err())
@@ -225,6 +250,16 @@ func (c *call) withoutAnswer(outer context.Context, err error) error {
 	default:
 		return fmt.Errorf("%w: %s %s, attempt %d: %w", ErrUnavailable, c.method, c.path, c.attempts, reason)
 	}
+}
+
+// reason is what the last attempt ran into. If that had no answer, an earlier one says more; it stands there for people alone,
+// since nothing follows from it for the attempts that came later.
+func (c *call) reason() error {
+	var refusal *Error
+	if c.answered == nil || errors.As(c.last, &refusal) {
+		return c.last
+	}
+	return fmt.Errorf("%v, and then %w", c.answered, c.last)
 }
 
 // settled tells whether an error is the answer to the write itself, which the cluster gives to every repetition.

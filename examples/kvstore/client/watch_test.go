@@ -50,6 +50,7 @@ func TestWatch(t *testing.T) {
 
 // Each stream breaks off in the middle of an event after a few others, and the next one begins a little too early. Members die too.
 func TestWatchIsResumedWithoutLossOrDoubling(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, 3)
 	c := f.client(t)
 	const count = 60
@@ -179,9 +180,10 @@ func TestWatchThatNobodyAnswersFails(t *testing.T) {
 
 // A member that is frozen keeps its connections open and says nothing.
 func TestWatchLeavesASilentMember(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, 2)
 	c := f.client(t)
-	c.watchSilence = 300 * time.Millisecond
+	c.watchSilence = 2 * time.Second
 	_, err := c.Put(t.Context(), "a", []byte("1"))
 	require.NoError(t, err)
 	f.members[0].misbehave(func(w http.ResponseWriter, r *http.Request) bool {

@@ -104,7 +104,23 @@ func openTab(t *testing.T, url string, more ...action) *tab {
 	require.NoError(t, err)
 	p.do(more...)
 	p.do(chromedp.Navigate(url))
+	js[bool](p, keepToasts)
 	return p
+}
+
+// keepToasts has the page's toasts remembered, which go after a few seconds. It does so until the page is left.
+const keepToasts = `(() => {
+	window.toastsSeen = [];
+	new MutationObserver((changes) => {
+		for (const change of changes) for (const node of change.addedNodes) window.toastsSeen.push(node.textContent);
+	}).observe(document.querySelector("#toasts"), { childList: true });
+	return true;
+})()`
+
+// toast waits until the page has shown a toast, which may be gone by now.
+func (p *tab) toast(part string) {
+	p.t.Helper()
+	p.until(fmt.Sprintf("window.toastsSeen.some((text) => text.includes(%s))", quote(part)))
 }
 
 // listen notes exceptions, messages on the console, and what the browser itself logs, such as violations of the policy.

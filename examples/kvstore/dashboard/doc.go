@@ -8,6 +8,8 @@
 // and events it takes from one of them, first that which has sent the page, and then any other that answers. API.md is
 // all that it knows of a member.
 //
+// The list of keys follows the changes. Values come with those, or are read once; as they change, the list asks for keys alone.
+//
 // Keys, values and texts of other members are hostile input. They reach the document as text only, and the page's
 // Content-Security-Policy admits no script and no style but the page's own, by their hashes, and no assignment of
 // markup from script at all.

@@ -26,21 +26,37 @@ func (m *fakeMember) list(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	limit, _ := strconv.Atoi(r.FormValue("limit"))
-	items, more := []map[string]any{}, false
+	keysOnly, size := r.FormValue("keys_only") == "true", 0
+	items, more, last := []map[string]any{}, false, ""
 	for _, key := range slices.Sorted(maps.Keys(c.keys)) {
 		if !strings.HasPrefix(key, r.FormValue("prefix")) || key <= r.FormValue("after") {
 			continue
 		}
-		if more = len(items) == limit; more {
+		if more = len(items) == limit || c.pageKeys > 0 && len(items) == c.pageKeys; more {
 			break
 		}
-		items = append(items, item(key, c.keys[key]))
+		items, last = append(items, item(key, c.keys[key])), key
+		if keysOnly {
+			delete(items[len(items)-1], "value")
+			delete(items[len(items)-1], "base64")
+			continue
+		}
+		size += len(c.keys[key].value)
 	}
-	next := ""
+	c.valuesSent += size
+	page := map[string]any{"rev": c.rev, "items": items, "more": more}
 	if more {
-		next = items[len(items)-1]["key"].(string)
+		putNext(page, last)
 	}
-	answer(w, 200, map[string]any{"rev": c.rev, "items": items, "more": more, "next": next})
+	answer(w, 200, page)
+}
+
+func putNext(page map[string]any, last string) {
+	if utf8.ValidString(last) {
+		page["next"] = last
+		return
+	}
+	page["next64"] = base64.StdEncoding.EncodeToString([]byte(last))
 }
 
 func item(key string, k *fakeKey) map[string]any {
@@ -95,7 +111,7 @@ func (m *fakeMember) read(w http.ResponseWriter, k *fakeKey) {
 func (c *fakeCluster) remove(name string) {
 	delete(c.keys, name)
 	c.rev++
-	c.publish("delete", map[string]any{"rev": c.rev, "key": name})
+	c.publish("delete", event{Rev: c.rev, Key: name})
 }
 
 // txn knows the transactions of one operation that the page makes, and takes their compares to hold.
@@ -154,6 +170,7 @@ func (m *fakeMember) stream(w http.ResponseWriter, r *http.Request, next func() 
 
 func (m *fakeMember) watch(w http.ResponseWriter, r *http.Request) {
 	m.c.mu.Lock()
+	m.c.watches++
 	at := len(m.c.changes)
 	if from, err := strconv.Atoi(r.FormValue("from")); err == nil {
 		at = slices.IndexFunc(m.c.changes, func(c change) bool { return c.rev >= from })
@@ -170,8 +187,8 @@ func (m *fakeMember) watch(w http.ResponseWriter, r *http.Request) {
 		var text strings.Builder
 		for ; at < len(m.c.changes); at++ {
 			c := m.c.changes[at]
-			data, _ := json.Marshal(c.data)
-			if strings.HasPrefix(c.data["key"].(string), r.FormValue("prefix")) {
+			data, _ := json.Marshal(c.event)
+			if strings.HasPrefix(c.event.Key, r.FormValue("prefix")) {
 				fmt.Fprintf(&text, "id: %d.0\nevent: %s\ndata: %s\n\n", c.rev, c.name, data)
 			}
 		}

@@ -39,6 +39,10 @@ type fakeCluster struct {
 	token    string        // asked for, if there is one
 	requests []string      // those that change something: METHOD PATH HEADERS
 	broken   bool          // reads and writes answer that there is no leader
+
+	pageKeys   int // how many keys a page of a list has at the most, as if others did not fit; 0 is as many as are asked for
+	valuesSent int // bytes of the values in lists
+	watches    int // how often a watch was begun
 }
 
 type fakeKey struct {
@@ -48,9 +52,15 @@ type fakeKey struct {
 
 // A change is an event of the watch.
 type change struct {
-	rev  int
-	name string
-	data map[string]any
+	rev   int
+	name  string
+	event event
+}
+
+type event struct {
+	Rev   int    `json:"rev"`
+	Key   string `json:"key"`
+	Value string `json:"value,omitempty"`
 }
 
 type fakeMember struct {
@@ -183,7 +193,7 @@ func (c *fakeCluster) put(key, value string) *fakeKey {
 	}
 	k.value, k.rev = value, c.rev
 	k.version++
-	c.publish("put", map[string]any{"rev": c.rev, "key": key, "value": value})
+	c.publish("put", event{Rev: c.rev, Key: key, Value: value})
 	return k
 }
 
@@ -193,8 +203,8 @@ func (c *fakeCluster) set(key, value string) {
 	c.put(key, value)
 }
 
-func (c *fakeCluster) publish(name string, data map[string]any) {
-	c.changes = append(c.changes, change{c.rev, name, data})
+func (c *fakeCluster) publish(name string, e event) {
+	c.changes = append(c.changes, change{c.rev, name, e})
 	for _, m := range c.members {
 		if m.state == "running" && !m.partitioned {
 			m.last = c.rev + 20

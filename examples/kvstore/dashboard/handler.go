@@ -19,7 +19,7 @@ var pageFiles embed.FS
 
 // scripts are the files of the page's script, in the order in which they are put together.
 var scripts = [...]string{
-	"dom.js", "api.js", "model.js", "members.js", "timeline.js", "charts.js", "keys.js", "events.js", "main.js",
+	"dom.js", "api.js", "model.js", "members.js", "timeline.js", "charts.js", "values.js", "keys.js", "events.js", "main.js",
 }
 
 // A page is what the handler sends: it is the same for every request.

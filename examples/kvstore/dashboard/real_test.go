@@ -78,6 +78,21 @@ func (p *tab) leader(not ...int) int {
 	return 0
 }
 
+// handOver presses the button of a member until that leads. The cluster may refuse at first: a member that was cut off a moment ago
+// may lag behind, and on a machine that is busy leaders come and go by themselves.
+func (p *tab) handOver(to int) {
+	p.t.Helper()
+	for deadline := time.Now().Add(2 * patience); time.Now().Before(deadline); time.Sleep(250 * time.Millisecond) {
+		if p.leader() == to {
+			return
+		}
+		// It is pressed at once or not at all: it may come to be of no use at any time.
+		js[bool](p, fmt.Sprintf("document.querySelector(%s)?.click() ?? true", quote(button(to, "lead"))))
+	}
+	p.shoot("failed")
+	p.t.Fatalf("member %d never led; the page says:\n%s", to, js[string](p, "document.body.innerText"))
+}
+
 // TestTheRealDemo drives a cluster of processes by the buttons of the page alone.
 func TestTheRealDemo(t *testing.T) {
 	t.Parallel()
@@ -90,7 +105,7 @@ func TestTheRealDemo(t *testing.T) {
 	first := p.leader()
 	p.text("#headline", "All 3 members answer.")
 	p.text("#keys", "demo/greeting")
-	p.text(fmt.Sprintf("%s [data-f=state]", card(first%3+1)), "replicate")
+	p.text("#members", "replicate")
 
 	p.click("#key-new")
 	p.do(chromedp.SendKeys(chromedp.CSS("#editor-key"), "by/the/page"), chromedp.SendKeys(chromedp.CSS("#editor-value"), "1"))
@@ -100,30 +115,29 @@ func TestTheRealDemo(t *testing.T) {
 
 	p.click(button(first, "kill"))
 	p.text(card(first), "Gone")
-	second := p.leader(first)
-	p.text(card(second), "Leader")
+	p.leader(first)
+	p.text("#members", "Leader")
 	p.text("#headline", "2 of 3 members answer.")
 	p.shoot("real-killed")
 	p.click(button(first, "restart"))
-	p.text(card(first), "Follower")
+	p.until(fmt.Sprintf("!document.querySelector(%s).innerText.includes('Gone')", quote(card(first))))
 	p.text("#headline", "All 3 members answer.")
 
+	second := p.leader() // it may be another one by now
 	p.click(button(second, "partition"))
 	p.text(card(second), "cut off from the others")
 	third := p.leader(second)
 	p.text("#keys", "by/the/page")
 	p.click(button(second, "heal"))
-	p.text(card(second), "Follower")
+	p.until(fmt.Sprintf("!document.querySelector(%s).innerText.includes('cut off')", quote(card(second))))
 
 	fourth := 6 - third - second // the one that led neither before nor after the partition
-	p.click(button(fourth, "lead"))
-	require.Equal(t, fourth, p.leader(third))
-	p.text("#toasts", fmt.Sprintf("Member %d leads in term", fourth))
+	p.handOver(fourth)
 	p.click(button(fourth, "pause"))
 	p.text(card(fourth), "Paused")
 	p.leader(fourth)
 	p.click(button(fourth, "resume"))
-	p.text(card(fourth), "Follower")
+	p.until(fmt.Sprintf("!document.querySelector(%s).innerText.includes('Paused')", quote(card(fourth))))
 	p.text("#headline", "All 3 members answer.")
 	p.shoot("real")
 	p.clean()

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -83,34 +82,6 @@ func (l *lockedWriter) Write(p []byte) (int, error) {
 	return l.w.Write(p)
 }
 
-// address finds the address of a member, and fails if something listens there already.
-func (c *cluster) address(id uint64) (string, error) {
-	port := 0
-	if c.config.Port != 0 {
-		port = c.config.Port + int(id)
-	}
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	if p := c.stored.find(id); p != nil {
-		addr = p.Addr
-	}
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return "", portError(addr, c.config, c.stored, err)
-	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
-}
-
-// portError says what to do about an address that cannot be had.
-func portError(addr string, config Config, stored *layout, err error) error {
-	if stored != nil {
-		return fmt.Errorf("%s cannot be used, and the cluster in %s listens there: end what does, maybe another demo, or name another "+
-			"directory with --data: %w", addr, config.Dir, err)
-	}
-	return fmt.Errorf("%s cannot be used: choose another port with --port; the demo takes that one and the %d above it: %w",
-		addr, config.Members, err)
-}
-
 // places lists the members to start, those of the earlier run if there was one.
 func (c *cluster) places() []*member {
 	var members []*member
@@ -139,32 +110,23 @@ func (c *cluster) keep() error {
 func (c *cluster) startAll() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var taken []io.Closer // keeps a port that the system has chosen from being chosen again
-	defer func() {
-		for _, listener := range taken {
-			listener.Close()
-		}
-	}()
+	reserved := reservation{}
+	defer reserved.releaseAll()
 	for _, m := range c.places() {
 		addr, err := c.address(m.id)
 		if err != nil {
 			return err
 		}
-		if listener, err := net.Listen("tcp", addr); err == nil {
-			taken = append(taken, listener)
-		}
 		m.addr = addr
+		reserved.take(m)
 		c.place(m)
 	}
-	for _, listener := range taken {
-		listener.Close()
-	}
-	taken = nil
 	if err := c.keep(); err != nil {
 		return err
 	}
 	for _, m := range c.members {
 		m.args = c.arguments(m)
+		reserved.release(m)
 		if err := c.launch(m); err != nil {
 			return err
 		}

@@ -74,7 +74,11 @@ func describeResult(name string, r history.Result) string {
 	if !r.Exists {
 		return name + "=-"
 	}
-	text := fmt.Sprintf("%s=%s@%d", name, r.Value, r.Rev)
+	value := r.Value
+	if value == "" {
+		value = "?"
+	}
+	text := fmt.Sprintf("%s=%s@%d", name, value, r.Rev)
 	if r.Version != 0 {
 		text += fmt.Sprintf(" v%d", r.Version)
 	}

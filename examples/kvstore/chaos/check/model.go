@@ -149,7 +149,8 @@ func (r *register) put(value string, rev uint64) {
 	r.version++
 }
 
-// agrees compares what was told of an action with the key before it, and learns revisions that were not known.
+// agrees compares what was told of an action with the key before it, and learns revisions that were not known. A value
+// that was not told agrees with any; existence counts all the same, and so do the numbers that were told.
 func (r *register) agrees(action history.Action, told history.Result) bool {
 	switch action.Kind {
 	case history.Delete:

@@ -41,10 +41,21 @@ function explain(error) {
   return "No answer: the member cannot be reached.";
 }
 
-// keyPath percent-encodes a key, given as a string or as bytes, for the path of a URL.
-function keyPath(key) {
-  if (typeof key === "string") return "/kv/" + encodeURIComponent(key.toWellFormed());
-  return "/kv/" + Array.from(key, (byte) => "%" + byte.toString(16).padStart(2, "0")).join("");
+// percent encodes a key, given as a string or as bytes, for a URL.
+function percent(key) {
+  if (typeof key === "string") return encodeURIComponent(key.toWellFormed());
+  return Array.from(key, (byte) => "%" + byte.toString(16).padStart(2, "0")).join("");
+}
+
+const keyPath = (key) => "/kv/" + percent(key);
+
+// listPage reads a page of keys after one, which may be null. The page's next is a string, bytes, or null if it is the last.
+async function listPage(base, { prefix, consistency, limit, after, keysOnly }) {
+  const query = new URLSearchParams({ prefix: prefix.toWellFormed(), limit, consistency });
+  if (keysOnly) query.set("keys_only", "true");
+  const page = await askJSON(base, `/kv?${query}${after === null ? "" : `&after=${percent(after)}`}`);
+  const next = page.next64 === undefined ? page.next || null : fromBase64(page.next64);
+  return { rev: page.rev, items: page.items, next: page.more && page.items.length > 0 ? next : null };
 }
 
 // A browser takes the paths /kv/. and /kv/.. for others, however they are encoded: those two keys go through a transaction.
@@ -106,28 +117,39 @@ async function readEvents(base, path, { signal, lastId, onOpen, onEvent }) {
   }
 }
 
-// maxPending bounds what is kept of an event that does not end, in characters.
-const maxPending = 16 << 20;
+// longest is how much is kept of a line and of the data of an event, in characters. An event can have more than 25 million, since
+// a value has up to 4 MiB and each of its bytes may be escaped; the page shows a few of them.
+const longest = 1 << 20;
 
+// EventParser calls onEvent(name, data, id, whole) for each event; whole is false if there is only the beginning of its data.
 class EventParser {
   constructor(onEvent) {
     this.onEvent = onEvent;
-    this.rest = "";
+    this.begin();
     this.clear();
   }
-  clear() { this.event = { name: "message", data: [], id: undefined }; }
+  begin() { this.rest = ""; this.whole = true; }
+  clear() { this.event = { name: "message", data: [], size: 0, whole: true, id: undefined }; }
   push(text) {
-    this.rest += text;
-    if (this.rest.length > maxPending) throw new Error("an event is too long");
-    const lines = this.rest.split("\n");
-    this.rest = lines.pop();
-    for (const line of lines) this.line(line.endsWith("\r") ? line.slice(0, -1) : line);
+    for (let from = 0; ;) {
+      const end = text.indexOf("\n", from);
+      this.keep(text.slice(from, end < 0 ? text.length : end));
+      if (end < 0) return;
+      this.line(this.rest.endsWith("\r") ? this.rest.slice(0, -1) : this.rest);
+      this.begin();
+      from = end + 1;
+    }
+  }
+  keep(part) {
+    const room = longest - this.rest.length;
+    this.rest += part.length > room ? part.slice(0, room) : part;
+    this.whole &&= part.length <= room;
   }
   line(line) {
     if (line === "") {
-      const { name, data, id } = this.event;
+      const { name, data, id, whole } = this.event;
       this.clear();
-      if (data.length) this.onEvent(name, data.join("\n"), id);
+      if (data.length) this.onEvent(name, data.join("\n"), id, whole);
       return;
     }
     const colon = line.indexOf(":");
@@ -135,7 +157,15 @@ class EventParser {
     const field = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
     if (field === "event") this.event.name = value;
-    else if (field === "data") this.event.data.push(value);
+    else if (field === "data") this.data(value);
     else if (field === "id") this.event.id = value;
+  }
+  data(value) {
+    const { event } = this;
+    if (!event.whole) return;
+    const room = Math.max(0, longest - event.size);
+    event.whole = this.whole && value.length <= room;
+    event.data.push(value.slice(0, room));
+    event.size += value.length + 1;
   }
 }

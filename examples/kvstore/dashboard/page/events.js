@@ -111,15 +111,27 @@ function lostChanges() {
   reloadKeys();
 }
 
-function onWrite(name, data, id) {
+// opening is what comes first in the data of a change whose value is too long for the page.
+function opening(data) {
+  const found = /^\{"rev":(\d+),"key(64)?":("(?:[^"\\]|\\.)*")/.exec(data.slice(0, 1 << 15));
+  return { rev: Number(found[1]), [`key${found[2] || ""}`]: JSON.parse(found[3]), long: true };
+}
+
+// onWrite takes a change. One that cannot be read is passed over as well, so that the stream does not begin with it again.
+function onWrite(name, data, id, whole) {
   if (name === "error") return lostChanges();
+  const first = !writes.lastId;
+  if (id) writes.lastId = id;
   try {
-    const event = JSON.parse(data);
-    if (name === "progress" && !writes.lastId) writes.from = event.rev + 1;
-    if (id) writes.lastId = id;
+    const event = whole ? JSON.parse(data) : opening(data);
+    if (name === "progress" && first) writes.from = event.rev + 1;
     if (name !== "put" && name !== "delete") return;
-    writes.waiting.push({ name, at: Date.now(), ...event });
-  } catch { return; }
+    if (name === "delete") forgetValue(event);
+    const preview = name === "put" ? learnValue(event) : null;
+    writes.waiting.push({ name, at: Date.now(), key: event.key, key64: event.key64, preview });
+  } catch {
+    writes.waiting.push({ note: "A change could not be read." });
+  }
   if (writes.waiting.length > 5000) writes.waiting.splice(0, 2500);
   reloadKeys();
 }
@@ -136,7 +148,7 @@ function writeLine(write) {
   if (write.note) return line(Date.now(), make("em", { class: "odd", text: write.note }));
   const key = cut(writtenKey(nameOf(write)), 80);
   const what = make("span", { class: "what" }, make("span", { class: "verb", text: write.name === "put" ? "set " : "deleted " }), key);
-  if (write.name === "put") what.append(" = ", write.base64 ? make("em", { class: "odd", text: "binary" }) : cut(String(write.value ?? ""), 60));
+  if (write.preview) what.append(" = ", previewNode({ ...write.preview, text: cut(write.preview.text, 60) }));
   return line(write.at, what);
 }
 

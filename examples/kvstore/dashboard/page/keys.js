@@ -1,12 +1,13 @@
 // The keys: a list by prefix, which follows the changes, and an editor for one key.
 
 const pageSize = 50;
-const previewLength = 160;
 const editorLimit = 256 << 10; // bytes of a value that can still be edited here
 
 const keys = {
-  items: [], next: "", more: false, loading: false, again: false, shownFor: null, error: "",
+  items: [], more: false, loading: false, shownFor: null, error: "",
   shown: pageSize, // how many rows are asked for
+  again: null,       // to be loaded once more: live or not, null if it is not
+  missed: new Set(), // whose values, by idOf, were not known when the list was read last
 };
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -20,41 +21,60 @@ function writtenKey(key) {
   return "bytes " + Array.from(key.slice(0, 64), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }
 
-async function loadKeys() {
+// loadKeys reads the keys, and the values that are not known. If it follows changes, it is live: the changes bring the values, so
+// one that is missing is read only if there is none by the next time either.
+async function loadKeys(live = false) {
   if (!model.home) return;
-  if (keys.loading) { keys.again = true; return; }
+  if (keys.loading) { keys.again = keys.again === null ? live : keys.again && live; return; }
   keys.loading = true;
   setAttr($("keys").parentNode, "aria-busy", "true");
-  const prefix = $("prefix").value;
+  const asked = { prefix: $("prefix").value, consistency: $("consistency").value };
   try {
-    const items = [];
-    let after = "", more = true;
-    while (more && items.length < keys.shown) {
-      const query = new URLSearchParams({ prefix, limit: Math.min(1000, keys.shown - items.length), consistency: $("consistency").value });
-      if (after) query.set("after", after);
-      const page = await askJSON(model.home, `/kv?${query}`);
-      items.push(...page.items);
-      more = page.more && page.items.length > 0;
-      after = page.next;
-    }
-    Object.assign(keys, { items, more, error: "", shownFor: prefix });
+    const knownBefore = newestRev;
+    const { items, more, rev } = await listKeys(asked, keys.shown);
+    distrustValues(asked, rev, knownBefore);
+    const unknown = items.filter((item) => !isKnown(item));
+    await readValues(asked, items, live ? unknown.filter((item) => keys.missed.has(idOf(item))) : unknown);
+    const missing = items.filter((item) => !isKnown(item));
+    keys.missed = new Set(missing.map(idOf));
+    if (missing.length) reloadKeys();
+    Object.assign(keys, { items, more, error: "", shownFor: asked.prefix });
   } catch (error) {
     keys.error = explain(error);
   }
   keys.loading = false;
   setAttr($("keys").parentNode, "aria-busy", null);
   renderKeys();
-  if (keys.again) {
-    keys.again = false;
-    loadKeys();
+  if (keys.again !== null) {
+    const next = keys.again;
+    keys.again = null;
+    loadKeys(next);
   }
 }
 
-// reloadKeys loads soon, at most once in a while however many changes there are.
-let reloadTimer = null;
+// listKeys reads so many keys, without their values. The revision is that of the store at the end.
+async function listKeys(asked, shown) {
+  const items = [];
+  let after = null, rev = 0;
+  do {
+    const page = await listPage(model.home, { ...asked, limit: Math.min(1000, shown - items.length), after, keysOnly: true });
+    items.push(...page.items);
+    ({ rev, next: after } = page);
+  } while (after !== null && items.length < shown);
+  return { items, more: after !== null, rev };
+}
+
+// reloadKeys loads soon, at most once in a while however many changes there are. What has to come at once is not live.
+let reload = null;
 function reloadKeys(after = 700) {
-  if (reloadTimer !== null) return;
-  reloadTimer = setTimeout(() => { reloadTimer = null; loadKeys(); }, after);
+  const live = after > 0;
+  if (reload !== null) { reload.live &&= live; return; }
+  reload = { live };
+  setTimeout(() => {
+    const { live } = reload;
+    reload = null;
+    loadKeys(live);
+  }, after);
 }
 
 function renderKeys() {
@@ -76,7 +96,7 @@ function renderRows() {
   const first = body.dataset.filled !== "yes";
   const old = new Map([...body.children].map((row) => [row.dataset.key, row]));
   keys.items.forEach((item, at) => {
-    const id = item.key64 === undefined ? `s${item.key}` : `b${item.key64}`;
+    const id = idOf(item);
     const row = old.get(id) || newRow(id);
     old.delete(id);
     fillRow(row, item, first);
@@ -95,23 +115,18 @@ function newRow(id) {
 }
 
 function fillRow(row, item, first) {
-  const fresh = !row.item || row.item.rev !== item.rev;
-  row.item = item;
-  if (!fresh) return;
+  const shown = shownOf(item);
+  const fresh = !row.item || row.shown.rev !== shown.rev;
   const [key, value, rev, version] = row.children;
-  setText(key.firstChild, cut(writtenKey(nameOf(item)), 200));
-  setAttr(key.firstChild, "title", cut(writtenKey(nameOf(item)), 1000));
-  value.replaceChildren(preview(item));
-  setText(rev, whole(item.rev));
+  if (!row.item) {
+    setText(key.firstChild, cut(writtenKey(nameOf(item)), 200));
+    setAttr(key.firstChild, "title", cut(writtenKey(nameOf(item)), 1000));
+  }
+  if (fresh || row.shown.text !== shown.text || row.shown.odd !== shown.odd) value.replaceChildren(previewNode(shown));
+  setText(rev, whole(shown.rev));
   setText(version, whole(item.version));
-  row.classList.toggle("fresh", !first);
-}
-
-function preview(item) {
-  const text = item.value || "";
-  if (item.base64) return make("em", { text: `${bytes(Math.floor((text.length * 3) / 4))} of binary data` });
-  if (text === "") return make("em", { text: "empty" });
-  return document.createTextNode(cut(text.slice(0, previewLength + 1).replaceAll("\n", " "), previewLength));
+  if (fresh) row.classList.toggle("fresh", !first);
+  Object.assign(row, { item, shown });
 }
 
 // The editor works on one key: rev is the revision that it was read at, 0 for a key that is to be made.
