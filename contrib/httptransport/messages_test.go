@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -131,8 +132,8 @@ func TestPeerThatNeverReadsNeitherBlocksNorFillsMemory(t *testing.T) {
 	s := a.status(2)
 	require.LessOrEqual(t, s.QueueBytes, offlineBytes)
 	require.Greater(t, s.DroppedMessages, uint64(1900))
-	eventually(t, "the peer is given up", func() bool { return a.status(2).LastError != "" })
-	require.Contains(t, a.status(2).LastError, "longer than 200ms")
+	// On a busy machine, an attempt may end before it has connected, for another reason.
+	eventually(t, "the peer is given up", func() bool { return strings.Contains(a.status(2).LastError, "longer than 200ms") })
 }
 
 // gate is a handler that does not return from HandleMessages until it is opened.
@@ -150,7 +151,7 @@ func TestQueueOfAConnectedPeerIsBounded(t *testing.T) {
 	checkLeaks(t)
 	o := quickOptions(1)
 	o.MaxFrameBytes, o.MaxQueueBytes = 1<<20, 2<<20
-	o.StreamIdle = 300 * time.Millisecond
+	o.StreamIdle = time.Second
 	a := newHost(t, o)
 	b := newHost(t, quickOptions(2))
 	g := &gate{open: make(chan struct{})}
@@ -162,15 +163,18 @@ func TestQueueOfAConnectedPeerIsBounded(t *testing.T) {
 	a.SetPeer(2, b.address)
 	a.connects(t, 2)
 	m := appendOf(1, 2, 1, 1, 200<<10)
-	var full error
-	for range 1000 {
-		if err := a.Send(2, []replica.Message{m}); err != nil {
-			full = err
-			break
+	// If the machine stalls for so long that the stream is given up meanwhile, there is another one soon.
+	eventually(t, "the queue is full", func() bool {
+		var full error
+		for i := 0; i < 100 && full == nil; i++ {
+			full = a.Send(2, []replica.Message{m})
+			require.LessOrEqual(t, a.status(2).QueueBytes, 2<<20)
 		}
-		require.LessOrEqual(t, a.status(2).QueueBytes, 2<<20)
-	}
-	require.ErrorIs(t, full, ErrQueueFull)
+		if full != nil {
+			require.ErrorIs(t, full, ErrQueueFull)
+		}
+		return full != nil
+	})
 	require.NoError(t, a.Send(2, []replica.Message{heartbeat(1, 2, 1)}), "heartbeats have room of their own")
 	eventually(t, "the full queue is reported", func() bool { return a.lossReports() > 0 })
 	eventually(t, "the silent stream is given up", func() bool { return a.logs.count("has not answered") > 0 })

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -50,6 +51,9 @@ func serveCommand(ctx context.Context, args []string, _ io.Reader, stdout, stder
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	member, err := server.New(options)
+	if errors.Is(err, server.ErrOptions) {
+		return usagef("serve: %v; kvstore help serve explains the flags", err)
+	}
 	if err != nil {
 		return fmt.Errorf("member %d does not start: %w", options.ID, err)
 	}
@@ -138,7 +142,8 @@ func (f *serveFlags) define(flags *flag.FlagSet) {
 	flags.StringVar(&o.TLS.Cert, "tls-cert", "", "`file` with the certificate, for clients and members, in PEM")
 	flags.StringVar(&o.TLS.Key, "tls-key", "", "`file` with its key")
 	flags.StringVar(&o.TLS.CA, "tls-ca", "", "`file` with the authorities that sign the members' certificates")
-	flags.StringVar(&o.Tokens, "tokens", "", "`file` with lines of TOKEN NAME read|write|admin; without it everybody may do everything")
+	flags.StringVar(&o.Tokens, "tokens", "", "`file` with lines of TOKEN NAME read|write|admin; without it everybody may do everything;\nneeds a certificate, or --open-peers")
+	flags.BoolVar(&o.OpenPeers, "open-peers", false, "with --tokens and without a certificate: accept that every process on this machine can act as a member,\nand so write without a token")
 	flags.StringVar(&o.PeerProxy, "peer-proxy", "", "`URL` of a proxy through which the other members are reached, for tests")
 	flags.StringVar(&o.FaultFile, "fault-file", "", "`file` that makes the disk fail on command, for tests")
 	flags.StringVar(&o.Demo, "demo", "", "`URL` of the demo's controls, for the dashboard")

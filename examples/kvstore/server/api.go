@@ -43,10 +43,8 @@ type api struct {
 	broken *atomic.Pointer[error]
 
 	working atomic.Int64 // requests at work, streams included
-	waiting budget       // requests, without streams
-	streams budget
-	bodies  budget
-	answers budget
+	budgets
+	ready   readiness
 	totals  totals
 	latency [operations]latencyRecorder
 }
@@ -64,8 +62,6 @@ type request struct {
 	endpoint *endpoint
 	// argument is what the path names: a key, or a member's ID.
 	argument string
-	// bodyBegun says that reading the body has begun, within a time.
-	bodyBegun bool
 }
 
 // unnamed is the endpoint of requests that have not found theirs.
@@ -82,6 +78,10 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := &recorder{ResponseWriter: w, hub: a.hub}
 	req := &request{Request: r, endpoint: unnamed()}
 	begin := time.Now()
+	if r.ContentLength != 0 {
+		// Whether a handler reads the body or net/http what is left of it, before it answers: that must not take for ever.
+		_ = http.NewResponseController(w).SetReadDeadline(begin.Add(a.limits.bodyTimeout))
+	}
 	defer func() {
 		a.survive(recover(), answer, req)
 		a.count(answer, req, begin)
@@ -103,16 +103,23 @@ func (a *api) serve(w *recorder, r *request) error {
 	if err := a.tokens.authorize(r); err != nil {
 		return err
 	}
+	if r.ContentLength != 0 && !r.endpoint.body {
+		return refuseBody(w, r)
+	}
 	if !r.endpoint.always && (a.stopping.Err() != nil || a.failure() != nil) {
 		return a.stopped()
 	}
 	if r.endpoint.stream {
 		return a.serveStream(w, r)
 	}
-	if !a.waiting.acquire(1) {
-		return busy("%d requests are at work, which is the bound: try again later", a.waiting.bound)
+	slots := &a.waiting
+	if r.endpoint.right == rightNone {
+		slots = &a.public // so that those who have no token cannot keep others out
 	}
-	defer a.waiting.release(1)
+	if !slots.acquire(1) {
+		return busy("%d requests are at work, which is the bound: try again later", slots.bound)
+	}
+	defer slots.release(1)
 	timeout, err := requestTimeout(r.Header, a.limits)
 	if err != nil {
 		return err
@@ -123,6 +130,14 @@ func (a *api) serve(w *recorder, r *request) error {
 	defer cancel()
 	r.Request = r.WithContext(ctx)
 	return r.endpoint.handle(a, w, r)
+}
+
+// refuseBody refuses a request for its body, of which nothing is read: where none is expected, nobody looks after how slowly it comes.
+func refuseBody(w *recorder, r *request) error {
+	if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
+	}
+	return badRequest("%s takes no body here: send the request without one", r.Method)
 }
 
 // serveStream serves an answer without an end: until the client goes, or the member.
@@ -151,10 +166,6 @@ func (a *api) answerError(w *recorder, r *request, err error) {
 	if w.status != 0 {
 		a.logger.Warn("a stream has ended with an error", "route", r.endpoint.name, "error", err)
 		return
-	}
-	if !r.bodyBegun {
-		// net/http reads what is left of the body before the next request, however slowly it comes.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.limits.bodyTimeout))
 	}
 	if err := answer.write(w); err != nil {
 		a.logger.Debug("an answer was cut", "route", r.endpoint.name, "error", err)

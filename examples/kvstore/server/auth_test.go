@@ -23,7 +23,7 @@ ruling   a  admin
 func TestAuthMatrix(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
 	require.NoError(t, os.WriteFile(path, []byte(tokenText), 0o600))
-	c := newCluster(t, 3, func(o *Options) { o.Tokens = path })
+	c := newCluster(t, 3, func(o *Options) { o.Tokens, o.OpenPeers = path, true })
 	c.do(1, "PUT", "/kv/a", "1", "Authorization", "Bearer ruling")
 
 	rows := []struct {
@@ -74,7 +74,7 @@ func cutRequest(request string) (method, path string, found bool) {
 func TestRevokedTokensEndStreams(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
 	require.NoError(t, os.WriteFile(path, []byte("one o read\n"), 0o600))
-	c := newCluster(t, 1, func(o *Options) { o.Tokens, o.limits.keepAlive = path, 10*time.Millisecond })
+	c := newCluster(t, 1, func(o *Options) { o.Tokens, o.OpenPeers, o.limits.keepAlive = path, true, 10*time.Millisecond })
 	s, err := c.openStream(1, "/watch?token=one")
 	require.NoError(t, err)
 	defer s.close()

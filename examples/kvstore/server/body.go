@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/seed695671cb/raft/examples/kvstore/store"
 )
 
 const (
@@ -24,6 +26,14 @@ const (
 	maxTxnBody = 16 << 20
 	// maxJSONDepth bounds how deep values of JSON stand inside one another. A transaction needs five.
 	maxJSONDepth = 16
+	// maxJSONItems bounds the elements of a list. None has more than a transaction's.
+	maxJSONItems = max(store.MaxCompares, store.MaxOps)
+	// maxJSONMarks bounds the brackets, braces, commas and colons. A transaction with every field of every element has half as many.
+	maxJSONMarks = 16 << 10
+	// maxJSONName bounds the name of a field.
+	maxJSONName = 32
+	// maxJSONComplaint bounds what an error quotes of a body.
+	maxJSONComplaint = 200
 )
 
 // decodeJSON reads one JSON value, strictly: no unknown fields, nothing behind it, nothing that is not Unicode. What JSON would
@@ -60,9 +70,10 @@ func badJSON(err error) error {
 	const prefix = "the body is not the JSON that is expected here: "
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
-		return badRequest(prefix+"%s is a JSON %s, and %s is needed", fieldName(wrong.Field), wrong.Value, kindName(wrong.Type.Kind()))
+		return badRequest(prefix+"%s is a JSON %.80s, and %s is needed", fieldName(wrong.Field), wrong.Value, kindName(wrong.Type.Kind()))
 	}
-	return badRequest(prefix+"%s", strings.TrimPrefix(err.Error(), "json: "))
+	text := strings.TrimPrefix(err.Error(), "json: ")
+	return badRequest(prefix+"%s", strings.ToValidUTF8(text[:min(len(text), maxJSONComplaint)], ""))
 }
 
 // fieldName is the last part of a path, of which the others may be names of this program.
@@ -90,9 +101,10 @@ func kindName(kind reflect.Kind) string {
 }
 
 // checkJSON looks through the text for what the decoder of the standard library lets pass, or takes too much memory for: halves of
-// surrogate pairs, names of fields in other letters, and depth.
+// surrogate pairs, names of fields in other letters, and depth and numbers of values, each of which takes more memory than it has text.
 func checkJSON(body []byte) error {
-	depth, quoted, begin := 0, false, 0
+	var shape jsonShape
+	quoted, begin := false, 0
 	for i := 0; i < len(body); i++ {
 		switch c := body[i]; {
 		case c == '"' && quoted && !isPlainName(body[begin+1:i], body[i+1:]):
@@ -106,14 +118,46 @@ func checkJSON(body []byte) error {
 			}
 			i += length - 1
 		case quoted:
-		case c == '{' || c == '[':
-			depth++
-		case c == '}' || c == ']':
-			depth--
+		default:
+			if err := shape.take(c); err != nil {
+				return err
+			}
 		}
-		if depth > maxJSONDepth {
+	}
+	return nil
+}
+
+// A jsonShape follows what stands outside of strings.
+type jsonShape struct {
+	marks, depth int
+	list         [maxJSONDepth + 1]bool // whether what is open at a depth is a list
+	commas       [maxJSONDepth + 1]int  // in it
+}
+
+// take says what is wrong with one more character. What is no JSON is for the decoder to find.
+func (s *jsonShape) take(c byte) error {
+	switch c {
+	case '{', '[':
+		if s.depth == maxJSONDepth {
 			return badRequest("the JSON is nested more than %d deep: that is no request of API.md", maxJSONDepth)
 		}
+		s.depth++
+		s.list[s.depth], s.commas[s.depth] = c == '[', 0
+	case '}', ']':
+		s.depth = max(s.depth-1, 0)
+	case ',':
+		s.commas[s.depth]++
+		if s.list[s.depth] && s.commas[s.depth] >= maxJSONItems {
+			return badRequest("a list in the body has more than %d elements: a transaction has at most %d compares, "+
+				"and at most %d operations in then and in else", maxJSONItems, store.MaxCompares, store.MaxOps)
+		}
+	case ':':
+	default:
+		return nil
+	}
+	s.marks++
+	if s.marks > maxJSONMarks {
+		return badRequest("the JSON has more than %d brackets, commas and colons: that is no request of API.md", maxJSONMarks)
 	}
 	return nil
 }
@@ -122,7 +166,8 @@ func checkJSON(body []byte) error {
 // written.
 func isPlainName(text, behind []byte) bool {
 	odd := func(c rune) bool { return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' }
-	return bytes.IndexFunc(text, odd) < 0 || !bytes.HasPrefix(bytes.TrimLeft(behind, " \t\r\n"), []byte(":"))
+	plain := len(text) <= maxJSONName && bytes.IndexFunc(text, odd) < 0
+	return plain || !bytes.HasPrefix(bytes.TrimLeft(behind, " \t\r\n"), []byte(":"))
 }
 
 // escapeLength returns how many bytes the escape sequence at the beginning of text has, with the second half of a surrogate pair.

@@ -31,6 +31,7 @@ type proposer interface {
 // keyspace is the state that reads and watches see. *store.Store is one.
 type keyspace interface {
 	Get(key []byte) (store.KeyValue, bool, error)
+	ValueBytes(key []byte) (int, error)
 	List(o store.ListOptions) (store.Page, error)
 	Watch(prefix []byte, from store.Position) (*store.Watcher, error)
 	Stats() store.Stats

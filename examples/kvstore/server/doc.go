@@ -13,12 +13,13 @@
 // request asks for less. A request means the same on every member: writes reach the leader through the log's own
 // transport, changes of the membership by one request from member to member.
 //
-// What a client can make a member hold in memory is bounded: the number of requests at work, the bytes of their bodies, the number
-// of streams. What exceeds a bound is answered with 429.
+// What a client can make a member hold in memory is bounded: the number of requests at work, the bytes of their bodies and of what was
+// read for their answers, the number of streams and what they have read (limits.go). What exceeds a bound is answered with 429; a
+// stream ends. JSON is written piece by piece (json.go), because it may be six times as long as what it is made of.
 //
 // # Layout
 //
 // A request passes api.go (limits, time, errors), browser.go (which pages may ask) and auth.go (who may), is found in the table of
-// routes.go, and is handled by the file named after its topic: keys.go, list.go, txn.go, watch.go, cluster.go, members.go, events.go,
-// health.go, metrics.go. Bodies are received in upload.go and looked through in body.go. server.go puts a member together and takes it apart.
+// routes.go, and is handled by the file named after its topic: keys.go, list.go, txn.go and result.go, watch.go and feed.go, cluster.go,
+// members.go, events.go, health.go, metrics.go. Bodies are received in upload.go and looked through in body.go. server.go puts a member together and takes it apart.
 package server

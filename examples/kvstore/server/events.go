@@ -15,7 +15,7 @@ func (a *api) handleEvents(w http.ResponseWriter, r *request) error {
 	if _, err := r.query(); err != nil {
 		return err
 	}
-	stream := a.newEventStream(w)
+	stream := a.newEventStream(w, r)
 	last := a.lastLine(r.Header.Get("Last-Event-ID"))
 	ticker := time.NewTicker(a.limits.status)
 	defer ticker.Stop()

@@ -66,9 +66,10 @@ func newFakeAPI(t *testing.T) (*api, *fakeMember) {
 		options: &Options{ID: 1, URL: "http://127.0.0.1:1"}, limits: &limits{}, logger: slog.New(slog.DiscardHandler),
 		member: member, writes: member, keys: s, hub: newHub(), routes: newRouteTable(), metrics: newMetrics(),
 		logBytes: func() uint64 { return 0 }, stopping: t.Context(), broken: &atomic.Pointer[error]{},
-		waiting: budget{bound: 10}, streams: budget{bound: 10}, bodies: budget{bound: 100 << 20}, answers: budget{bound: 100 << 20},
 	}
 	a.limits.setDefaults()
+	a.limits.requests, a.limits.streams, a.limits.bodies, a.limits.answers = 10, 10, 100<<20, 100<<20
+	a.budgets.set(a.limits)
 	return a, member
 }
 
@@ -108,8 +109,8 @@ func TestErrorsOfTheLayersBelow(t *testing.T) {
 	a, member := newFakeAPI(t)
 	for _, row := range rows {
 		member.err = row.err
-		for _, request := range []string{"PUT /kv/a", "DELETE /kv/a", "GET /kv/a", "GET /kv", "POST /txn"} {
-			got := ask(a, request, "{}")
+		for request, body := range map[string]string{"PUT /kv/a": "1", "DELETE /kv/a": "", "GET /kv/a": "", "GET /kv": "", "POST /txn": "{}"} {
+			got := ask(a, request, body)
 			require.Equal(t, row.status, got.status, "%s: %v: %s", request, row.err, got.text())
 			require.Equal(t, row.code, got.code(), "%s: %v", request, row.err)
 			require.NotContains(t, got.text(), "something", "what is internal is not shown")

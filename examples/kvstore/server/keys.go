@@ -180,14 +180,7 @@ func (a *api) handleGet(w http.ResponseWriter, r *request) error {
 	if err := a.awaitRead(r.Context(), w, query); err != nil {
 		return err
 	}
-	kv, found, err := a.keys.Get(key)
-	if err != nil {
-		return err
-	}
-	if !found {
-		return notFound(key)
-	}
-	release, err := a.reserveAnswer(len(kv.Value))
+	kv, release, err := a.readKey(r.Context(), key)
 	if err != nil {
 		return err
 	}
@@ -208,13 +201,34 @@ func (a *api) handleGet(w http.ResponseWriter, r *request) error {
 	return writeFailed(err)
 }
 
+// readKey reads, and counts what was read until release is called.
+func (a *api) readKey(ctx context.Context, key []byte) (kv store.KeyValue, release func(), err error) {
+	if err := a.reading.enter(ctx); err != nil {
+		return store.KeyValue{}, nil, err
+	}
+	defer a.reading.leave()
+	kv, found, err := a.keys.Get(key)
+	if err != nil {
+		return store.KeyValue{}, nil, err
+	}
+	if !found {
+		return store.KeyValue{}, nil, notFound(key)
+	}
+	release, err = a.reserveAnswer(len(kv.Value))
+	return kv, release, err
+}
+
 // reserveAnswer counts what was read for an answer as long as the client has not taken it.
 func (a *api) reserveAnswer(size int) (release func(), err error) {
 	n := int64(size)
 	if !a.answers.acquire(n) {
-		return nil, busy("the answers that wait for their clients have %d bytes together, which is the bound: try again later", a.answers.bound)
+		return nil, a.answersBusy()
 	}
 	return func() { a.answers.release(n) }, nil
+}
+
+func (a *api) answersBusy() error {
+	return busy("the answers that wait for their clients have %d bytes together, which is the bound: try again later", a.answers.bound)
 }
 
 // awaitRead waits until a read has the consistency that is asked for, and says what it will see at least.

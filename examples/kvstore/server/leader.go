@@ -28,7 +28,8 @@ const (
 
 // A leaderClient sends requests to other members.
 type leaderClient struct {
-	client *http.Client
+	// clientOf makes one that talks to a member, and to no other.
+	clientOf func(member uint64) *http.Client
 }
 
 // change runs a change of the cluster on the leader: do, if this member leads, otherwise the same request there. The answer is written
@@ -81,7 +82,7 @@ func (a *api) passOn(w http.ResponseWriter, r *request, body []byte, leader uint
 	if address == "" {
 		return false, nil
 	}
-	answer, err := a.leaders.send(r, body, address, a.options.ID)
+	answer, err := a.leaders.send(r, body, replica.Member{ID: leader, Address: address}, a.options.ID)
 	if err != nil {
 		var unsent *unsentError
 		if errors.As(err, &unsent) {
@@ -122,8 +123,8 @@ type leaderAnswer struct {
 }
 
 // send sends a request as it came.
-func (c *leaderClient) send(r *request, body []byte, address string, self uint64) (*leaderAnswer, error) {
-	out, err := http.NewRequestWithContext(r.Context(), r.Method, address+r.URL.EscapedPath(), bytes.NewReader(body))
+func (c *leaderClient) send(r *request, body []byte, to replica.Member, self uint64) (*leaderAnswer, error) {
+	out, err := http.NewRequestWithContext(r.Context(), r.Method, to.Address+r.URL.EscapedPath(), bytes.NewReader(body))
 	if err != nil {
 		return nil, &unsentError{err}
 	}
@@ -137,7 +138,7 @@ func (c *leaderClient) send(r *request, body []byte, address string, self uint64
 		out.Header.Set("X-Request-Timeout", max(time.Until(deadline), time.Millisecond).String())
 	}
 	sent := watchConnection(out)
-	answer, err := c.client.Do(sent.request)
+	answer, err := c.clientOf(to.ID).Do(sent.request)
 	if err != nil {
 		if !sent.connected() {
 			return nil, &unsentError{err}

@@ -3,6 +3,7 @@ package server
 // Many keys: GET /kv.
 
 import (
+	"context"
 	"net/http"
 	"unicode/utf8"
 
@@ -14,22 +15,6 @@ const (
 	maxListLimit     = 10_000
 	maxListBytes     = 8 << 20
 )
-
-type listAnswer struct {
-	Rev    uint64     `json:"rev"`
-	Items  []listItem `json:"items"`
-	More   bool       `json:"more"`
-	Next   string     `json:"next,omitempty"`
-	Next64 []byte     `json:"next64,omitempty"`
-}
-
-type listItem struct {
-	jsonKey
-	jsonValue
-	Rev     uint64 `json:"rev"`
-	Created uint64 `json:"created"`
-	Version uint64 `json:"version"`
-}
 
 func (a *api) handleList(w http.ResponseWriter, r *request) error {
 	query, err := r.query("prefix", "limit", "after", "consistency", "keys_only")
@@ -43,23 +28,35 @@ func (a *api) handleList(w http.ResponseWriter, r *request) error {
 	if err := a.awaitRead(r.Context(), w, query); err != nil {
 		return err
 	}
-	page, err := a.keys.List(options)
-	if err != nil {
-		return err
-	}
-	release, err := a.reserveAnswer(answerSize(&page))
+	page, release, err := a.readPage(r.Context(), options)
 	if err != nil {
 		return err
 	}
 	defer release()
-	return writeJSON(w, http.StatusOK, newListAnswer(&page, options.KeysOnly))
+	return streamJSON(w, func(j *jsonWriter) { writePage(j, &page, options.KeysOnly) })
 }
 
-// answerSize is about what a page takes up: as it was read, as strings, and as JSON.
-func answerSize(page *store.Page) int {
-	size := 0
+// readPage reads, and counts what was read until release is called.
+func (a *api) readPage(ctx context.Context, options store.ListOptions) (page store.Page, release func(), err error) {
+	if err := a.reading.enter(ctx); err != nil {
+		return store.Page{}, nil, err
+	}
+	defer a.reading.leave()
+	if page, err = a.keys.List(options); err != nil {
+		return store.Page{}, nil, err
+	}
+	release, err = a.reserveAnswer(pageSize(&page))
+	return page, release, err
+}
+
+// itemOverhead is what an item or an event takes up beside its key and value.
+const itemOverhead = 128
+
+// pageSize is about what a page takes up. Its JSON takes up a piece at a time, however long it is.
+func pageSize(page *store.Page) int {
+	size := len(page.Items) * itemOverhead
 	for i := range page.Items {
-		size += 3 * (len(page.Items[i].Key) + len(page.Items[i].Value))
+		size += len(page.Items[i].Key) + len(page.Items[i].Value)
 	}
 	return size
 }
@@ -85,24 +82,43 @@ func listOptions(query parameters) (store.ListOptions, error) {
 	return o, nil
 }
 
-func newListAnswer(page *store.Page, keysOnly bool) listAnswer {
-	answer := listAnswer{Rev: page.Rev, More: page.More, Items: make([]listItem, len(page.Items))}
+// writePage writes the answer.
+func writePage(j *jsonWriter, page *store.Page, keysOnly bool) {
+	j.number(`{"rev":`, page.Rev)
+	j.raw(`,"items":[`)
 	for i := range page.Items {
-		kv := &page.Items[i]
-		item := listItem{jsonKey: encodeKey(kv.Key), Rev: kv.Rev, Created: kv.CreateRev, Version: kv.Version}
-		if !keysOnly {
-			item.jsonValue = encodeValue(kv.Value)
+		if i > 0 {
+			j.raw(",")
 		}
-		answer.Items[i] = item
+		writeItem(j, &page.Items[i], keysOnly)
 	}
-	if !page.More || len(page.Items) == 0 {
-		return answer
+	j.bool(`],"more":`, page.More)
+	if page.More && len(page.Items) > 0 {
+		writeNext(j, page.Items[len(page.Items)-1].Key)
 	}
-	last := page.Items[len(page.Items)-1].Key
+	j.raw("}")
+}
+
+func writeItem(j *jsonWriter, kv *store.KeyValue, keysOnly bool) {
+	j.raw("{")
+	j.key(kv.Key)
+	if !keysOnly {
+		j.raw(",")
+		j.value(kv.Value)
+	}
+	j.number(`,"rev":`, kv.Rev)
+	j.number(`,"created":`, kv.CreateRev)
+	j.number(`,"version":`, kv.Version)
+	j.raw("}")
+}
+
+// writeNext writes where the next page begins.
+func writeNext(j *jsonWriter, last []byte) {
 	if utf8.Valid(last) {
-		answer.Next = string(last)
-	} else {
-		answer.Next64 = last
+		j.raw(`,"next":`)
+		j.quote(last)
+		return
 	}
-	return answer
+	j.raw(`,"next64":`)
+	j.base64(last)
 }

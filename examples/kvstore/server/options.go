@@ -46,8 +46,11 @@ type Options struct {
 
 	// TLS names the files of certificates. All of them or none.
 	TLS TLSFiles
-	// Tokens is the file of bearer tokens; without it everybody may do everything.
+	// Tokens is the file of bearer tokens; without it everybody may do everything. It needs TLS, or OpenPeers.
 	Tokens string
+	// OpenPeers accepts, with Tokens and without TLS, that every process on this machine can act as a member, and so write without
+	// a token: without certificates, members do not know each other.
+	OpenPeers bool
 
 	// PeerProxy, http://ID@HOST:PORT, is a proxy through which the other members are reached; see package proxy.
 	PeerProxy string
@@ -88,15 +91,17 @@ func (f TLSFiles) Enabled() bool { return f != TLSFiles{} }
 
 // limits bound what requests may take. Tests make them smaller.
 type limits struct {
-	requests    int           // at work at the same time, streams apart
+	requests    int           // at work at the same time, streams and those that need no token apart
+	public      int           // at work that need no token
 	bodies      int64         // bytes of their bodies
 	answers     int64         // bytes of what was read for them
 	streams     int           // watches and event streams
+	watched     int64         // bytes of what watches have read and not sent
 	timeout     time.Duration // of a request that does not say
 	maxTimeout  time.Duration
 	bodyTimeout time.Duration // of a body, and what its length allows
 	answerTime  time.Duration // from the beginning of a request to the end of its answer, streams apart
-	writeStall  time.Duration // how long a stream waits for a client that does not read
+	writeStall  time.Duration // how long a stream waits for a client that does not read, or for memory
 	keepAlive   time.Duration // between signs of life in a stream
 	status      time.Duration // between the statuses of /events
 	drain       time.Duration // for requests at work when the member is stopped
@@ -105,9 +110,11 @@ type limits struct {
 
 func (l *limits) setDefaults() {
 	setDefault(&l.requests, 8192)
+	setDefault(&l.public, 512)
 	setDefault(&l.bodies, 256<<20)
 	setDefault(&l.answers, 512<<20)
 	setDefault(&l.streams, 512)
+	setDefault(&l.watched, 256<<20)
 	setDefault(&l.timeout, 10*time.Second)
 	setDefault(&l.maxTimeout, 60*time.Second)
 	setDefault(&l.bodyTimeout, 10*time.Second)
@@ -133,6 +140,17 @@ func (o *Options) scheme() string {
 	return "http"
 }
 
+// ErrOptions is what every error about Options themselves is, by errors.Is: to try again with the same ones is of no use.
+var ErrOptions = errors.New("the options are wrong")
+
+// An optionsError is an ErrOptions that says the reason alone.
+type optionsError struct{ error }
+
+func (e *optionsError) Unwrap() error { return e.error }
+
+// Is makes it an ErrOptions.
+func (e *optionsError) Is(target error) bool { return target == ErrOptions }
+
 // complete sets the defaults and says what is wrong.
 func (o *Options) complete() error {
 	setDefault(&o.Cluster, "kvstore")
@@ -146,7 +164,20 @@ func (o *Options) complete() error {
 	if o.Listen != "" {
 		setDefault(&o.URL, o.scheme()+"://"+o.Listen)
 	}
-	return errors.Join(o.checkIdentity(), o.checkAddress(), o.checkPeers(), o.checkRest())
+	if err := errors.Join(o.checkIdentity(), o.checkAddress(), o.checkPeers(), o.checkGuard(), o.checkRest()); err != nil {
+		return &optionsError{err}
+	}
+	return nil
+}
+
+// checkGuard sees to it that tokens keep out who has none. Members that show each other no certificates cannot tell another process from
+// a member.
+func (o *Options) checkGuard() error {
+	if o.Tokens == "" || o.TLS.Enabled() || o.OpenPeers {
+		return nil
+	}
+	return errors.New("with --tokens and without a certificate, every process on this machine could act as a member and write without a token: " +
+		"give --tls-cert, --tls-key and --tls-ca, or accept that with --open-peers")
 }
 
 func (o *Options) checkIdentity() error {

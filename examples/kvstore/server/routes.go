@@ -33,6 +33,8 @@ type endpoint struct {
 	name  string
 	right right
 	op    operation
+	// body endpoints take one; the others refuse requests that have a body.
+	body bool
 	// stream endpoints answer without an end.
 	stream bool
 	// always endpoints answer also when the member is being stopped, or has failed.
@@ -54,16 +56,16 @@ func newRouteTable() *routeTable {
 		exact: map[string]methods{
 			"/":      {"GET": {name: "page", always: true, handle: (*api).handlePage}},
 			"/kv":    {"GET": {name: "list", right: rightRead, op: opList, handle: (*api).handleList}},
-			"/txn":   {"POST": {name: "txn", right: rightWrite, op: opTxn, handle: (*api).handleTxn}},
+			"/txn":   {"POST": {name: "txn", right: rightWrite, body: true, op: opTxn, handle: (*api).handleTxn}},
 			"/watch": {"GET": {name: "watch", right: rightRead, op: opWatch, stream: true, handle: (*api).handleWatch}},
 			"/cluster": {
 				"GET": {name: "cluster", right: rightRead, always: true, handle: (*api).handleCluster},
 			},
 			"/cluster/members": {
 				"GET":  {name: "members", right: rightRead, always: true, handle: (*api).handleMembers},
-				"POST": {name: "member_add", right: rightAdmin, handle: (*api).handleAdd},
+				"POST": {name: "member_add", right: rightAdmin, body: true, handle: (*api).handleAdd},
 			},
-			"/cluster/leader":   {"POST": {name: "transfer", right: rightAdmin, handle: (*api).handleTransfer}},
+			"/cluster/leader":   {"POST": {name: "transfer", right: rightAdmin, body: true, handle: (*api).handleTransfer}},
 			"/cluster/snapshot": {"POST": {name: "snapshot", right: rightAdmin, handle: (*api).handleCompact}},
 			"/events":           {"GET": {name: "events", right: rightRead, stream: true, handle: (*api).handleEvents}},
 			"/metrics":          {"GET": {name: "metrics", right: rightRead, always: true, handle: (*api).handleMetrics}},
@@ -72,11 +74,11 @@ func newRouteTable() *routeTable {
 		},
 		key: methods{
 			"GET":    {name: "get", right: rightRead, op: opGet, handle: (*api).handleGet},
-			"PUT":    {name: "put", right: rightWrite, op: opPut, handle: (*api).handlePut},
+			"PUT":    {name: "put", right: rightWrite, body: true, op: opPut, handle: (*api).handlePut},
 			"DELETE": {name: "delete", right: rightWrite, op: opDelete, handle: (*api).handleDelete},
 		},
-		member:  methods{"DELETE": {name: "member_remove", right: rightAdmin, handle: (*api).handleRemove}},
-		promote: methods{"POST": {name: "member_promote", right: rightAdmin, handle: (*api).handlePromote}},
+		member:  methods{"DELETE": {name: "member_remove", right: rightAdmin, body: true, handle: (*api).handleRemove}},
+		promote: methods{"POST": {name: "member_promote", right: rightAdmin, body: true, handle: (*api).handlePromote}},
 	}
 }
 

@@ -50,7 +50,7 @@ type Server struct {
 }
 
 // New opens the data directory and starts the member. It takes part in the cluster and serves clients when Serve is called. The error
-// says what is wrong with the options, or with what is on disk.
+// says what is wrong with the options, and is an ErrOptions then, or with what they name or what is on disk.
 func New(options Options) (*Server, error) {
 	if err := options.complete(); err != nil {
 		return nil, errors.Join(err, closeListener(options.Listener))
@@ -98,6 +98,9 @@ func (s *Server) open() error {
 		return err
 	}
 	s.newHTTP()
+	if o.Tokens != "" && !o.TLS.Enabled() {
+		o.Logger.Warn("every process on this machine can act as a member and write without a token, since there are no certificates", "url", o.URL)
+	}
 	s.opened.Store(true)
 	return nil
 }
@@ -128,17 +131,15 @@ func (s *Server) newAPI(tokens *tokenFile) {
 	o := &s.options
 	stopping, cancel := context.WithCancel(context.Background())
 	s.beginStop = cancel
-	s.api = &api{
+	a := &api{
 		options: o, limits: &o.limits, logger: o.Logger, started: time.Now(), broken: &s.broken,
-		keys: s.store, hub: newHub(), tokens: tokens, leaders: &leaderClient{client: s.peers.client},
+		keys: s.store, hub: newHub(), tokens: tokens, leaders: &leaderClient{clientOf: s.peers.clientOf},
 		routes: newRouteTable(), metrics: newMetrics(), dashboard: o.Dashboard,
 		logBytes:       func() uint64 { return s.log.Metrics().DiskBytes },
 		appliedAtStart: s.store.Applied(), stopping: stopping,
-		waiting: budget{bound: int64(o.limits.requests)},
-		streams: budget{bound: int64(o.limits.streams)},
-		bodies:  budget{bound: o.limits.bodies},
-		answers: budget{bound: o.limits.answers},
 	}
+	a.budgets.set(&o.limits)
+	s.api = a
 }
 
 // startReplica starts the member of the group.
@@ -171,6 +172,7 @@ func (s *Server) startReplica() error {
 func (s *Server) newHTTP() {
 	s.http = &http.Server{
 		Handler:     s.api,
+		ConnContext: noteConnection,
 		TLSConfig:   s.peers.serverTLS(),
 		IdleTimeout: 2 * time.Minute,
 	}
@@ -273,7 +275,6 @@ func (s *Server) stop(ctx context.Context) error {
 	if e := s.http.Shutdown(ctx); e != nil {
 		err = errors.Join(err, s.http.Close())
 	}
-	s.peers.close()
 	return errors.Join(err, s.closeFiles())
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,12 +20,11 @@ import (
 	"github.com/seed695671cb/raft/replica"
 )
 
-// serveVariable has this test binary be a member instead: its value is the data directory, and that of
-// addressVariable where it listens. The disk fails as the file
-// fault beside it says.
+// serveVariable has this test binary be a member instead: its value is the data directory, and that of lingerVariable how long the member
+// tells of a failure before it ends. The disk fails as the file fault beside the directory says.
 const (
-	serveVariable   = "KVSTORE_TEST_SERVE"
-	addressVariable = "KVSTORE_TEST_ADDRESS"
+	serveVariable  = "KVSTORE_TEST_SERVE"
+	lingerVariable = "KVSTORE_TEST_LINGER"
 )
 
 func TestMain(m *testing.M) {
@@ -34,19 +34,31 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// serveAlone is a cluster of one, in a process of its own.
+// serveAlone is a cluster of one, in a process of its own. It says where it is.
 func serveAlone(dir string) int {
-	address := os.Getenv(addressVariable)
-	server, err := New(Options{
-		ID: 1, Cluster: "test", Dir: dir, Listen: address, Tick: 10 * time.Millisecond,
-		Peers:     []replica.Member{{ID: 1, Address: "http://" + address}},
-		FaultFile: filepath.Join(filepath.Dir(dir), "fault"), Logger: slog.New(slog.DiscardHandler),
-	})
-	if err == nil {
-		err = server.Serve()
+	fail := func(err error) int {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	fmt.Fprintln(os.Stderr, err)
-	return 1
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fail(err)
+	}
+	url := "http://" + listener.Addr().String()
+	o := Options{
+		ID: 1, Cluster: "test", Dir: dir, Listener: listener, Tick: 10 * time.Millisecond,
+		Peers:     []replica.Member{{ID: 1, Address: url}},
+		FaultFile: filepath.Join(filepath.Dir(dir), "fault"), Logger: slog.New(slog.DiscardHandler),
+	}
+	if o.limits.linger, err = time.ParseDuration(os.Getenv(lingerVariable)); err != nil {
+		return fail(err)
+	}
+	server, err := New(o)
+	if err != nil {
+		return fail(err)
+	}
+	fmt.Println(url)
+	return fail(server.Serve())
 }
 
 // TestStopLeavesNothing counts goroutines, and opens the directory again.
@@ -157,51 +169,68 @@ func TestDirectoryBelongsToOneMember(t *testing.T) {
 	require.ErrorContains(t, err, "holds data and no member.json")
 }
 
-// TestDiskFailureEndsTheProcess breaks the disk of a member in a process of its own.
-func TestDiskFailureEndsTheProcess(t *testing.T) {
-	dir := t.TempDir()
-	listener := listen(t, "127.0.0.1:0")
-	address := listener.Addr().String()
-	require.NoError(t, listener.Close())
-	process := exec.Command(os.Args[0])
-	process.Env = append(os.Environ(), serveVariable+"="+filepath.Join(dir, "data"), addressVariable+"="+address)
-	var said strings.Builder
-	process.Stderr = &said
-	require.NoError(t, process.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- process.Wait() }()
-	t.Cleanup(func() { _ = process.Process.Kill() })
+// A process is a member in a process of its own, whose disk can fail.
+type process struct {
+	url, dir string
+	said     strings.Builder // once it has ended
+	ended    chan error
+}
 
+func startProcess(t *testing.T, linger time.Duration) *process {
+	t.Helper()
+	p := &process{dir: t.TempDir(), ended: make(chan error, 1)}
+	command := exec.Command(os.Args[0])
+	command.Env = append(os.Environ(), serveVariable+"="+filepath.Join(p.dir, "data"), lingerVariable+"="+linger.String())
+	command.Stderr = &p.said
+	out, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	p.url = strings.TrimSpace(line)
+	go func() { p.ended <- command.Wait() }()
+	t.Cleanup(func() { _ = command.Process.Kill() })
+	return p
+}
+
+// breakDisk writes until the disk has failed.
+func (p *process) breakDisk(t *testing.T) {
+	t.Helper()
 	client := newTestClient(t)
 	put := func() int {
-		a, err := send(client, "PUT", "http://"+address+"/kv/a", "1", "X-Request-Timeout", "5s")
+		a, err := send(client, "PUT", p.url+"/kv/a", "1", "X-Request-Timeout", "5s")
 		if err != nil {
 			return 0
 		}
 		return a.status
 	}
 	require.Eventually(t, func() bool { return put() == http.StatusOK }, patience, 10*time.Millisecond)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "fault"), []byte("fail"), 0o600))
-	go func() {
-		for put() != 0 {
-			time.Sleep(10 * time.Millisecond)
-		}
-	}()
-	unhealthy := false
-	for deadline := time.After(patience); ; {
-		if a, err := send(client, "GET", "http://"+address+"/healthz", ""); err == nil && a.status == http.StatusServiceUnavailable {
-			unhealthy = unhealthy || a.code() == "disk_failed"
-		}
-		select {
-		case err := <-ended:
-			require.ErrorContains(t, err, "exit status 1")
-			require.Contains(t, said.String(), "has failed and cannot go on")
-			require.Contains(t, said.String(), "input/output error")
-			require.True(t, unhealthy, "the member did not tell that it is ill")
-			return
-		case <-deadline:
-			t.Fatal("the process did not end")
-		case <-time.After(5 * time.Millisecond):
-		}
+	require.NoError(t, os.WriteFile(filepath.Join(p.dir, "fault"), []byte("fail"), 0o600))
+	require.Eventually(t, func() bool { return put() != http.StatusOK }, patience, 10*time.Millisecond)
+}
+
+// TestDiskFailureEndsTheProcess breaks the disk of a member that lingers for a second.
+func TestDiskFailureEndsTheProcess(t *testing.T) {
+	p := startProcess(t, time.Second)
+	p.breakDisk(t)
+	select {
+	case err := <-p.ended:
+		require.ErrorContains(t, err, "exit status 1")
+		require.Contains(t, p.said.String(), "has failed and cannot go on")
+		require.Contains(t, p.said.String(), "input/output error")
+	case <-time.After(patience):
+		t.Fatal("the process did not end")
 	}
+}
+
+// TestDiskFailureIsToldBeforeTheEnd breaks that of one that lingers for longer than the test.
+func TestDiskFailureIsToldBeforeTheEnd(t *testing.T) {
+	p := startProcess(t, 10*patience)
+	p.breakDisk(t)
+	client := newTestClient(t)
+	require.Eventually(t, func() bool {
+		a, err := send(client, "GET", p.url+"/healthz", "")
+		return err == nil && a.status == http.StatusServiceUnavailable && a.code() == "disk_failed"
+	}, patience, 10*time.Millisecond)
+	require.Empty(t, p.ended)
 }

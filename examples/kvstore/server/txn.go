@@ -3,6 +3,7 @@ package server
 // Transactions: POST /txn.
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 
@@ -39,35 +40,6 @@ type txnPut struct {
 	jsonValue
 }
 
-type txnAnswer struct {
-	Rev       uint64      `json:"rev"`
-	Succeeded bool        `json:"succeeded"`
-	Results   []txnResult `json:"results"`
-}
-
-type txnResult struct {
-	Put    *txnPutResult    `json:"put,omitempty"`
-	Delete *txnDeleteResult `json:"delete,omitempty"`
-	Get    *txnGetResult    `json:"get,omitempty"`
-}
-
-type txnPutResult struct {
-	Rev uint64 `json:"rev"`
-}
-
-type txnDeleteResult struct {
-	Deleted bool `json:"deleted"`
-}
-
-type txnGetResult struct {
-	Exists bool `json:"exists"`
-	jsonValue
-	Rev     uint64 `json:"rev"`
-	Created uint64 `json:"created"`
-	Version uint64 `json:"version"`
-	Omitted bool   `json:"omitted,omitempty"`
-}
-
 func (a *api) handleTxn(w http.ResponseWriter, r *request) error {
 	if _, err := r.query(); err != nil {
 		return err
@@ -81,19 +53,38 @@ func (a *api) handleTxn(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	defer release()
-	command, err := parseTxn(body)
+	command, err := a.decodeTxn(r.Context(), body)
 	if err != nil {
 		return err
 	}
 	command.IdempotencyKey = idempotency
+	held, err := a.reserveGets(command)
+	if err != nil {
+		return err
+	}
+	defer held.release()
 	result, err := a.write(r.Context(), w, command)
 	if err != nil {
+		return err
+	}
+	if err := a.keepValues(&result, held); err != nil {
 		return err
 	}
 	if result.Changed {
 		w.Header().Set("ETag", etag(result.Rev))
 	}
-	return writeJSON(w, http.StatusOK, newTxnAnswer(&result))
+	return streamJSON(w, func(j *jsonWriter) { writeResult(j, &result) })
+}
+
+// decodeTxn reads the body of a transaction. Large ones wait for each other.
+func (a *api) decodeTxn(ctx context.Context, body []byte) (*store.Command, error) {
+	if len(body) > largeBody {
+		if err := a.decoding.enter(ctx); err != nil {
+			return nil, notApplied(err)
+		}
+		defer a.decoding.leave()
+	}
+	return parseTxn(body)
 }
 
 // parseTxn reads the body of a transaction.
@@ -101,9 +92,6 @@ func parseTxn(body []byte) (*store.Command, error) {
 	var request txnRequest
 	if err := decodeJSON(body, &request); err != nil {
 		return nil, err
-	}
-	if len(request.Compare) > store.MaxCompares || len(request.Then) > store.MaxOps || len(request.Else) > store.MaxOps {
-		return nil, badRequest("a transaction has at most %d compares and %d operations in then and in else", store.MaxCompares, store.MaxOps)
 	}
 	command := &store.Command{Kind: store.KindTxn}
 	for i := range request.Compare {
@@ -161,7 +149,7 @@ func parseOperator(text string) (store.Operator, error) {
 	case ">":
 		return store.Greater, nil
 	default:
-		return 0, badRequest(`"op" is %q: use =, !=, < or >`, text)
+		return 0, badRequest(`"op" is %.64q: use =, !=, < or >`, text)
 	}
 }
 
@@ -174,7 +162,7 @@ func (c *txnCompare) setOperand(out *store.Compare) error {
 		}
 	}
 	if operands > 1 || c.Base64 && c.Value == nil {
-		return badRequest("there are several operands: give the one that is named as the target, %q, and no other", c.Target)
+		return badRequest("there are several operands: give the one that is named as the target, %.64q, and no other", c.Target)
 	}
 	switch c.Target {
 	case "value":
@@ -190,7 +178,7 @@ func (c *txnCompare) setOperand(out *store.Compare) error {
 	case "exists":
 		return setNumber(out, store.TargetExists, c.Target, boolNumber(c.Exists))
 	default:
-		return badRequest(`"target" is %q: use value, rev, created, version or exists`, c.Target)
+		return badRequest(`"target" is %.64q: use value, rev, created, version or exists`, c.Target)
 	}
 }
 
@@ -247,28 +235,4 @@ func (p *txnPut) command() (store.Op, error) {
 	}
 	value, err := p.jsonValue.decode()
 	return store.Op{Kind: store.OpPut, Key: key, Value: value}, err
-}
-
-func newTxnAnswer(result *store.Result) txnAnswer {
-	answer := txnAnswer{Rev: result.Rev, Succeeded: result.Succeeded, Results: make([]txnResult, len(result.Ops))}
-	for i := range result.Ops {
-		op := &result.Ops[i]
-		switch op.Kind {
-		case store.OpPut:
-			answer.Results[i].Put = &txnPutResult{Rev: op.Rev}
-		case store.OpDelete:
-			answer.Results[i].Delete = &txnDeleteResult{Deleted: op.Exists}
-		case store.OpGet:
-			answer.Results[i].Get = newGetResult(op)
-		}
-	}
-	return answer
-}
-
-func newGetResult(op *store.OpResult) *txnGetResult {
-	result := &txnGetResult{Exists: op.Exists, Rev: op.Rev, Created: op.CreateRev, Version: op.Version, Omitted: op.Omitted}
-	if op.Exists && !op.Omitted {
-		result.jsonValue = encodeValue(op.Value)
-	}
-	return result
 }

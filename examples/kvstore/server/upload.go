@@ -33,7 +33,6 @@ func (a *api) readBody(w http.ResponseWriter, r *request, limit int64) (body []b
 }
 
 func (a *api) readLimited(w http.ResponseWriter, r *request, limit int64, reserved *reservation) ([]byte, error) {
-	r.bodyBegun = true
 	clock := newBodyClock(w, a.limits.bodyTimeout)
 	source := http.MaxBytesReader(w, r.Body, limit)
 	most := limit

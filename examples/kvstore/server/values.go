@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/seed695671cb/raft/examples/kvstore/store"
 )
@@ -21,15 +20,6 @@ type jsonKey struct {
 type jsonValue struct {
 	Value  *string `json:"value,omitempty"`
 	Base64 bool    `json:"base64,omitempty"`
-}
-
-func encodeKey(key []byte) jsonKey {
-	if utf8.Valid(key) {
-		text := string(key)
-		return jsonKey{Key: &text}
-	}
-	text := base64.StdEncoding.EncodeToString(key)
-	return jsonKey{Key64: &text}
 }
 
 func (k jsonKey) decode() ([]byte, error) {
@@ -48,15 +38,6 @@ func (k jsonKey) decode() ([]byte, error) {
 	default:
 		return nil, badRequest(`"key" is missing: name the key, or give it as "key64" in base64`)
 	}
-}
-
-func encodeValue(value []byte) jsonValue {
-	if utf8.Valid(value) {
-		text := string(value)
-		return jsonValue{Value: &text}
-	}
-	text := base64.StdEncoding.EncodeToString(value)
-	return jsonValue{Value: &text, Base64: true}
 }
 
 func (v jsonValue) decode() ([]byte, error) {

@@ -16,13 +16,6 @@ import (
 	"github.com/seed695671cb/raft/replica"
 )
 
-type watchEvent struct {
-	Rev uint64 `json:"rev"`
-	jsonKey
-	jsonValue
-	PrevRev uint64 `json:"prev_rev,omitempty"`
-}
-
 type progressEvent struct {
 	Rev uint64 `json:"rev"`
 }
@@ -50,7 +43,7 @@ func (a *api) handleWatch(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	return a.watch(r, watcher, a.newEventStream(w))
+	return a.watch(r, watcher, a.newEventStream(w, r))
 }
 
 // awaitPosition makes sure that there is such a position. This member may lack what another has: so before it takes its newest
@@ -131,15 +124,21 @@ func idBefore(p store.Position) string {
 
 // watch sends what the watcher sees until the client goes, the member stops, or the watcher has fallen too far behind.
 func (a *api) watch(r *request, watcher *store.Watcher, stream *eventStream) error {
+	feed := &watchFeed{api: a, watcher: watcher, held: reservation{budget: &a.watched}}
+	defer feed.done()
 	progress := newProgress(watcher, stream)
 	if err := progress.send(); err != nil {
 		return err
 	}
 	checked := time.Now()
 	for {
-		events, err := a.nextEvents(r.Context(), watcher)
+		events, err := feed.next(r.Context())
 		if r.Context().Err() != nil {
 			return nil
+		}
+		if errors.Is(err, errNoRoom) {
+			stream.comment("this member has no memory for more: go on with another, or later")
+			return stream.send()
 		}
 		if err != nil {
 			return a.endStream(stream, err)
@@ -147,6 +146,7 @@ func (a *api) watch(r *request, watcher *store.Watcher, stream *eventStream) err
 		if err := progress.deliver(events); err != nil {
 			return err
 		}
+		feed.done()
 		if time.Since(checked) < a.limits.keepAlive {
 			continue
 		}
@@ -155,17 +155,6 @@ func (a *api) watch(r *request, watcher *store.Watcher, stream *eventStream) err
 			return a.endStream(stream, err)
 		}
 	}
-}
-
-// nextEvents returns no events, and no error, if there were none for the time of a sign of life.
-func (a *api) nextEvents(ctx context.Context, watcher *store.Watcher) ([]store.Event, error) {
-	wait, cancel := context.WithTimeout(ctx, a.limits.keepAlive)
-	defer cancel()
-	events, err := watcher.Next(wait)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return events, nil
-	}
-	return events, err
 }
 
 // endStream sends an error as the last event.
@@ -197,27 +186,39 @@ func (p *watchProgress) deliver(events []store.Event) error {
 		if err := p.add(&events[i]); err != nil {
 			return err
 		}
-		if p.stream.buffer.Len() < retainedBuffer {
-			continue
-		}
-		if err := p.stream.send(); err != nil {
-			return err
-		}
+		events[i] = store.Event{} // the rest may take long
 	}
 	return p.stream.send()
 }
 
 func (p *watchProgress) add(e *store.Event) error {
-	body := watchEvent{Rev: e.Rev, jsonKey: encodeKey(e.Key), PrevRev: e.PrevRev}
+	kind := "put"
 	switch e.Type {
 	case store.EventPut:
-		body.jsonValue = encodeValue(e.Value)
-		return p.stream.jsonEvent(eventID(e.Position), "put", body)
 	case store.EventDelete:
-		return p.stream.jsonEvent(eventID(e.Position), "delete", body)
+		kind = "delete"
 	default:
 		return fmt.Errorf("event %s is of type %d, which this program does not know", eventID(e.Position), e.Type)
 	}
+	p.stream.begin(eventID(e.Position), kind)
+	writeEvent(&p.stream.out, e)
+	p.stream.end()
+	return p.stream.out.err
+}
+
+// writeEvent writes the data of an event.
+func writeEvent(j *jsonWriter, e *store.Event) {
+	j.number(`{"rev":`, e.Rev)
+	j.raw(",")
+	j.key(e.Key)
+	if e.Type == store.EventPut {
+		j.raw(",")
+		j.value(e.Value)
+	}
+	if e.PrevRev != 0 {
+		j.number(`,"prev_rev":`, e.PrevRev)
+	}
+	j.raw("}")
 }
 
 // send tells how far the watch has come, if that is news, or that it is still there. The ID lets browsers go on from there: it is
