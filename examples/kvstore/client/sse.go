@@ -22,12 +22,26 @@ type rawEvent struct {
 // eventReader splits a stream into events.
 type eventReader struct {
 	reader *bufio.Reader
-	alive  func() // called whenever a line came
 	line   []byte
 }
 
+// newEventReader calls alive whenever bytes come: the line of a large value may take its time.
 func newEventReader(stream io.Reader, alive func()) *eventReader {
-	return &eventReader{reader: bufio.NewReaderSize(stream, 16<<10), alive: alive}
+	return &eventReader{reader: bufio.NewReaderSize(&lively{stream, alive}, 16<<10)}
+}
+
+// lively tells of each part that it reads.
+type lively struct {
+	io.Reader
+	alive func()
+}
+
+func (l *lively) Read(p []byte) (int, error) {
+	n, err := l.Reader.Read(p)
+	if n > 0 {
+		l.alive()
+	}
+	return n, err
 }
 
 // next returns the next event that has data. An event that the end of the stream cuts is not returned, since it may
@@ -40,7 +54,6 @@ func (r *eventReader) next() (rawEvent, error) {
 		if err != nil {
 			return rawEvent{}, err
 		}
-		r.alive()
 		if len(line) == 0 {
 			if seen {
 				return event, nil

@@ -197,6 +197,28 @@ func TestWatchLeavesASilentMember(t *testing.T) {
 	require.ErrorIs(t, reason, errSilence)
 }
 
+// TestWatchWaitsForASlowEvent has an event take longer than a member may be silent.
+func TestWatchWaitsForASlowEvent(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, 1)
+	c := f.client(t)
+	c.watchSilence = 4 * time.Second
+	f.members[0].misbehave(func(w http.ResponseWriter, r *http.Request) bool {
+		w.Header().Set("Content-Type", "text/event-stream")
+		text := `id: 1.0` + "\nevent: put\n" + `data: {"rev":1,"key":"a","value":"` + strings.Repeat("v", 80) + `"}` + "\n\n"
+		for ; len(text) > 0; text = text[min(len(text), 5):] {
+			_, _ = io.WriteString(w, text[:min(len(text), 5)])
+			w.(http.Flusher).Flush()
+			time.Sleep(250 * time.Millisecond)
+		}
+		<-r.Context().Done()
+		return true
+	})
+	cut := func(err error) { t.Errorf("the watch was cut: %v", err) }
+	got := collect(t, c, WatchOptions{From: 1, OnCut: cut}, 1)
+	require.Equal(t, []string{"1.0 put a=" + strings.Repeat("v", 80)}, got)
+}
+
 func TestCancelledWatchEndsWithoutError(t *testing.T) {
 	f := newFake(t, 1)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -147,6 +147,8 @@ func (m *fakeMember) txn(w http.ResponseWriter, r *http.Request) {
 }
 
 // stream sends what next returns at every change of the cluster, until the page goes.
+const endOfStream = "event: error\n"
+
 func (m *fakeMember) stream(w http.ResponseWriter, r *http.Request, next func() string) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	flusher := http.NewResponseController(w)
@@ -159,6 +161,9 @@ func (m *fakeMember) stream(w http.ResponseWriter, r *http.Request, next func() 
 		}
 		_, _ = io.WriteString(w, text)
 		_ = flusher.Flush()
+		if strings.HasPrefix(text, endOfStream) {
+			return
+		}
 		select {
 		case <-changed:
 		case <-time.After(time.Second):
@@ -184,6 +189,10 @@ func (m *fakeMember) watch(w http.ResponseWriter, r *http.Request) {
 	}
 	m.c.mu.Unlock()
 	m.stream(w, r, func() string {
+		if code := m.c.watchError; code != "" {
+			m.c.watchError = ""
+			return endOfStream + `data: {"error":{"code":"` + code + `","message":"the stream ends"}}` + "\n\n"
+		}
 		var text strings.Builder
 		for ; at < len(m.c.changes); at++ {
 			c := m.c.changes[at]

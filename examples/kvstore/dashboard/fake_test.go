@@ -40,9 +40,10 @@ type fakeCluster struct {
 	requests []string      // those that change something: METHOD PATH HEADERS
 	broken   bool          // reads and writes answer that there is no leader
 
-	pageKeys   int // how many keys a page of a list has at the most, as if others did not fit; 0 is as many as are asked for
-	valuesSent int // bytes of the values in lists
-	watches    int // how often a watch was begun
+	pageKeys   int    // how many keys a page of a list has at the most, as if others did not fit; 0 is as many as are asked for
+	valuesSent int    // bytes of the values in lists
+	watches    int    // how often a watch was begun
+	watchError string // the code of an error that ends the next stream of changes that is looked at
 }
 
 type fakeKey struct {
@@ -201,6 +202,14 @@ func (c *fakeCluster) set(key, value string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.put(key, value)
+}
+
+// endWatch has an error end the stream of changes.
+func (c *fakeCluster) endWatch(code string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watchError = code
+	c.wake()
 }
 
 func (c *fakeCluster) publish(name string, e event) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -146,5 +147,27 @@ func TestPagesThatEndWithOddKeys(t *testing.T) {
 	}
 	require.Equal(t, 8, js[int](p, "document.querySelectorAll('#keys tr').length"))
 	require.Equal(t, "8 keys", js[string](p, "document.querySelector('#keys-count').innerText"))
+	p.clean()
+}
+
+// TestAnErrorEndsTheChanges has streams end with errors: the page goes on after the last change, and says that changes are missing
+// only if they are.
+func TestAnErrorEndsTheChanges(t *testing.T) {
+	t.Parallel()
+	c := newFakeCluster(t, 1)
+	p := openTab(t, c.members[0].url())
+	require.Eventually(t, func() bool { return c.count(&c.watches) > 0 }, time.Minute, 10*time.Millisecond)
+	c.set("a", "first")
+	p.text("#writes", "set a = first")
+	c.endWatch("unauthorized")
+	c.set("b", "second")
+	p.text("#writes", "set b = second")
+	p.until("!document.querySelector('#writes').innerText.includes('too old')")
+	begun := c.count(&c.watches)
+	c.endWatch("compacted")
+	p.text("#writes", "too old")
+	require.Eventually(t, func() bool { return c.count(&c.watches) > begun }, time.Minute, 10*time.Millisecond)
+	c.set("c", "third")
+	p.text("#writes", "set c = third")
 	p.clean()
 }

@@ -111,6 +111,11 @@ function lostChanges() {
   reloadKeys();
 }
 
+// endOfChanges takes the error that ends a stream, which begins again after the last change unless that is no longer kept.
+function endOfChanges(data) {
+  if (JSON.parse(data).error.code === "compacted") lostChanges();
+}
+
 // opening is what comes first in the data of a change whose value is too long for the page.
 function opening(data) {
   const found = /^\{"rev":(\d+),"key(64)?":("(?:[^"\\]|\\.)*")/.exec(data.slice(0, 1 << 15));
@@ -119,7 +124,7 @@ function opening(data) {
 
 // onWrite takes a change. One that cannot be read is passed over as well, so that the stream does not begin with it again.
 function onWrite(name, data, id, whole) {
-  if (name === "error") return lostChanges();
+  if (name === "error") return endOfChanges(data);
   const first = !writes.lastId;
   if (id) writes.lastId = id;
   try {
