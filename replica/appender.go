@@ -3,6 +3,7 @@ package replica
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/seed695671cb/raft"
 	pb "github.com/seed695671cb/raft/raftpb"
@@ -22,6 +23,10 @@ type appender struct {
 	taken, written uint64
 	failed         error
 	done           chan struct{}
+
+	// writes counts the calls of the log store's Write that have begun and those that have ended: it is odd while one goes on.
+	// That one began at the tick began.
+	writes, began atomic.Uint64
 }
 
 // append1 is what one Ready of one replica wants written.
@@ -107,11 +112,30 @@ func (a *appender) write(batch []append1, updates []Update) []Update {
 	if len(updates) == 0 {
 		return updates
 	}
-	if err := a.host.store.Write(updates); err != nil {
+	began, _ := a.host.clock.read()
+	a.began.Store(began)
+	a.writes.Add(1)
+	err := a.host.store.Write(updates)
+	a.writes.Add(1)
+	if err != nil {
 		a.failed = fmt.Errorf("the log store has failed: %w", err)
 		a.host.fail(a.failed)
 	}
 	return updates
+}
+
+// writing returns what tells the write of the log store that goes on from those before and after, and the tick at which it began, or
+// 0. May be called from any goroutine.
+func (a *appender) writing() (write, began uint64) {
+	for {
+		write, began = a.writes.Load(), a.began.Load()
+		if write%2 == 0 {
+			return 0, 0
+		}
+		if a.writes.Load() == write {
+			return write, began
+		}
+	}
 }
 
 // updateOf says what a message to the append thread wants written. What has responses has to be durable before they are

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/seed695671cb/raft/confchange"
 	pb "github.com/seed695671cb/raft/raftpb"
+	"github.com/seed695671cb/raft/tracker"
 )
 
 // Applying committed entries to the state machine (Raft §5.3): in order, by one goroutine at a time, while the replica is
@@ -27,8 +29,9 @@ type applying struct {
 	confState   pb.ConfState
 	members     memberTable
 	sessions    *sessionTable
-	// introduced are the members that the transport knows for this group.
+	// introduced are the members that the transport knows for this group; joined is set when this one was among those applied.
 	introduced []Member
+	joined     bool
 	// changes are the numbers of membership changes that are applied and not answered.
 	changes []uint64
 	// confChanged is set when the membership's records are to be stored.
@@ -124,7 +127,9 @@ func (r *Replica) applyAll() {
 	}
 }
 
-func (r *Replica) do(j *applyJob) error {
+// do does a job. A panic of the state machine is an error like those that it returns.
+func (r *Replica) do(j *applyJob) (err error) {
+	defer contain("applying", &err)
 	switch {
 	case j.restore != nil:
 		return r.restore(j.restore)
@@ -344,12 +349,15 @@ func (r *Replica) applyChange(e *pb.Entry) error {
 	if err != nil {
 		return err
 	}
-	var after *pb.ConfState
-	if !r.call(r.ctx, func() { after = r.stepping.rn.ApplyConfChange(change) }) {
+	before := a.confState
+	after, err := changed(before, change)
+	if err != nil {
+		return err
+	}
+	if !r.call(r.ctx, func() { r.stepping.rn.ApplyConfChange(change) }) {
 		return errStopping
 	}
-	before := a.confState
-	a.confState = *after
+	a.confState = after
 	a.members.set(context.addresses...)
 	for _, id := range memberIDs(before) {
 		if !isMember(a.confState, id) {
@@ -365,6 +373,19 @@ func (r *Replica) applyChange(e *pb.Entry) error {
 	r.settleChanges(e.Index)
 	r.events.emit(MembersChanged{Members: r.memberList()})
 	return nil
+}
+
+// changed returns the membership that follows from one by a change. It is not asked of the RawNode: that may have taken in a
+// snapshot with the membership of a later index. A change that is not possible changes nothing, there as here.
+func changed(before pb.ConfState, change pb.ConfChangeV2) (after pb.ConfState, err error) {
+	members, err := tracker.NewMembership(before)
+	if err != nil {
+		return before, fmt.Errorf("the membership before it is damaged: %w", err)
+	}
+	if next, err := confchange.Apply(members, change); err == nil {
+		members = next
+	}
+	return members.ConfState(), nil
 }
 
 // settleChanges answers those who have asked for changes, unless they have led into a joint membership that is to be left

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -51,7 +52,7 @@ func TestMembersAreAddedPromotedAndRemoved(t *testing.T) {
 }
 
 func TestChangesThatCannotBeMadeSayWhy(t *testing.T) {
-	g := newTestGroup(t, 3, nil).startAll()
+	g := newTestGroup(t, 3, func(c *Config) { c.ElectionTicks = 50 }).startAll() // it leads on for a while when it is cut off
 	leader, follower := g.leader(), g.follower()
 	var not *NotLeaderError
 	require.ErrorAs(t, follower.AddMember(patient(t), Member{ID: 4}), &not)
@@ -150,4 +151,18 @@ func TestAFailingStateMachineStopsTheReplica(t *testing.T) {
 	require.ErrorIs(t, err, ErrUnknownOutcome)
 	<-m.Done()
 	require.ErrorIs(t, m.Err(), broken)
+}
+
+// A log that is never compacted has any learner be near enough to its end.
+func TestALearnerIsPromotedHoweverLongTheLogIsKept(t *testing.T) {
+	g := newTestGroup(t, 1, func(c *Config) { c.TrailingEntries = math.MaxUint64 }).startAll()
+	leader := g.leader()
+	require.NoError(t, leader.AddMember(patient(t), Member{ID: 2, Address: "2", Learner: true}))
+	g.start(2, func(c *Config) { c.Join = true })
+	g.catchUp(g.members[2], leader)
+	require.Eventually(t, func() bool {
+		p := leader.Status().Progress
+		return len(p) == 1 && p[0].Active
+	}, time.Minute, time.Millisecond)
+	require.NoError(t, leader.PromoteMember(patient(t), 2))
 }

@@ -32,7 +32,9 @@ type HostConfig struct {
 type Config struct {
 	// Group is the replicas' group. Zero is a group like any other.
 	Group uint64
-	// StateMachine is what committed commands are applied to.
+	// StateMachine is what committed commands are applied to. When the replica starts it has to be empty, unless it is a
+	// DurableStateMachine: what was applied before is applied to it again, from the newest snapshot and from the log. One that another
+	// replica has used, or this one before it was stopped, cannot be used again.
 	StateMachine StateMachine
 
 	// Peers are the members that begin the group, this host among them: the same on each of them. Empty for a member that
@@ -79,7 +81,7 @@ type Config struct {
 	TrailingBytes   uint64
 
 	// OnEvent is told what happens, in order. It is called by the goroutines that run the replica and must not wait, nor
-	// call the replica.
+	// call the replica: that would wait for ever. If it panics the replica stops.
 	OnEvent func(Event)
 }
 

@@ -27,6 +27,8 @@ const (
 	frameHeader = 1 + 4 + 4
 	// maxFrame is the longest payload.
 	maxFrame = 64 << 10
+	// maxHeader is the longest header, which readers have in memory: most of it is the sessions' results.
+	maxHeader = 1 << 30
 )
 
 // A frameKind is the first byte of a frame.
@@ -48,14 +50,19 @@ type contentsHeader struct {
 	sessions      []byte // as sessionTable.encode returns them
 }
 
-func (h *contentsHeader) encode() ([]byte, error) {
+// encode returns the header's bytes, or an error if they were more than most.
+func (h *contentsHeader) encode(most int) ([]byte, error) {
 	cs, err := h.confState.Marshal()
 	if err != nil {
 		return nil, fmt.Errorf("encoding the membership for a snapshot: %w", err)
 	}
 	members := h.members.encode()
-	b := make([]byte, 0, uvarintSize(h.applied)+uvarintSize(h.term)+
-		blockSize(len(cs))+blockSize(len(members))+blockSize(len(h.sessions)))
+	size := uvarintSize(h.applied) + uvarintSize(h.term) + blockSize(len(cs)) + blockSize(len(members)) + blockSize(len(h.sessions))
+	if size > most {
+		return nil, fmt.Errorf("the sessions take %d bytes and the members %d: with more than %d there can be no snapshot; "+
+			"have clients acknowledge results, or bound the sessions", len(h.sessions), len(members), most)
+	}
+	b := make([]byte, 0, size)
 	b = binary.AppendUvarint(b, h.applied)
 	b = binary.AppendUvarint(b, h.term)
 	b = appendBlock(b, cs)
@@ -102,7 +109,7 @@ type contentsWriter struct {
 
 // newContentsWriter writes the header. The state machine's bytes follow by Write; finish ends the contents.
 func newContentsWriter(to io.Writer, header contentsHeader) (*contentsWriter, error) {
-	encoded, err := header.encode()
+	encoded, err := header.encode(maxHeader)
 	if err != nil {
 		return nil, err
 	}

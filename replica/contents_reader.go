@@ -11,7 +11,8 @@ import (
 )
 
 // A contentsReader reads what a contentsWriter has written, and hands out the state machine's bytes. It takes any bytes
-// without panicking, and allocates no more than the longest frame beyond what the input has room for.
+// without panicking, and allocates no more than the longest frame beyond what the input has room for, nor for a header more than
+// its bound.
 type contentsReader struct {
 	from   io.Reader
 	offset uint64 // of the next frame
@@ -22,6 +23,11 @@ type contentsReader struct {
 
 // newContentsReader reads the header.
 func newContentsReader(from io.Reader) (*contentsReader, contentsHeader, error) {
+	return readContentsHeader(from, maxHeader)
+}
+
+// readContentsHeader reads a header of at most so many bytes.
+func readContentsHeader(from io.Reader, most int) (*contentsReader, contentsHeader, error) {
 	r := &contentsReader{from: from, buffer: make([]byte, frameHeader+maxFrame)}
 	magic := r.buffer[:len(contentsMagic)]
 	if err := r.fill(magic, "beginning"); err != nil {
@@ -37,7 +43,7 @@ func newContentsReader(from io.Reader) (*contentsReader, contentsHeader, error) 
 			magic[version], contentsMagic[version])
 	}
 	r.offset = uint64(len(contentsMagic))
-	encoded, err := r.header()
+	encoded, err := r.header(most)
 	if err != nil {
 		return nil, contentsHeader{}, err
 	}
@@ -48,14 +54,17 @@ func newContentsReader(from io.Reader) (*contentsReader, contentsHeader, error) 
 	return r, header, nil
 }
 
-// header joins the frames of the header.
-func (r *contentsReader) header() ([]byte, error) {
+// header joins the frames of the header, of at most so many bytes.
+func (r *contentsReader) header(most int) ([]byte, error) {
 	var encoded []byte
 	for {
 		at := r.offset
 		kind, payload, err := r.next()
 		if err != nil {
 			return nil, err
+		}
+		if len(encoded)+len(payload) > most {
+			return nil, fmt.Errorf("snapshot contents: the header is longer than %d bytes at offset %d: no such was written", most, at)
 		}
 		encoded = append(encoded, payload...)
 		switch kind {

@@ -247,7 +247,7 @@ func FuzzContents(f *testing.F) {
 
 func FuzzContentsHeader(f *testing.F) {
 	header := exampleHeader(3)
-	encoded, err := header.encode()
+	encoded, err := header.encode(maxHeader)
 	require.NoError(f, err)
 	f.Add(encoded)
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -255,7 +255,7 @@ func FuzzContentsHeader(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := header.encode()
+		again, err := header.encode(maxHeader)
 		require.NoError(t, err)
 		got, err := decodeContentsHeader(again)
 		require.NoError(t, err)
@@ -284,4 +284,21 @@ func BenchmarkContents(b *testing.B) {
 			require.NoError(b, r.verifyEnd())
 		}
 	})
+}
+
+// A header is kept in memory as a whole, so that neither a member nor its peer may make it as long as they like.
+func TestAHeaderHasABound(t *testing.T) {
+	header := exampleHeader(3 * maxFrame)
+	encoded, err := header.encode(maxHeader)
+	require.NoError(t, err)
+	_, err = header.encode(len(encoded))
+	require.NoError(t, err)
+	_, err = header.encode(len(encoded) - 1)
+	require.ErrorContains(t, err, "there can be no snapshot")
+
+	contents := writeContents(t, header, randomBytes(10), 10)
+	_, _, err = readContentsHeader(bytes.NewReader(contents), len(encoded))
+	require.NoError(t, err)
+	_, _, err = readContentsHeader(bytes.NewReader(contents), len(encoded)-1)
+	require.ErrorContains(t, err, "longer than")
 }

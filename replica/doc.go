@@ -30,8 +30,10 @@
 //
 // # Failures
 //
-// If the log store fails, or a state machine, the host cannot tell what is durable: the replicas stop, Done is closed and Err
-// says why. Start them again from what is on disk, or replace the member if that is lost: under a new ID.
+// If the log store fails, the host cannot tell what is durable: its replicas stop, Done is closed and Err says why. If a state machine
+// fails, by an error or by a panic, or OnEvent panics, or the consensus of one group finds that it cannot go on, that replica stops,
+// and others go on. What has failed is not used again. Start such replicas again from what is on disk, with a new
+// StateMachine, or replace the member if that is lost: under a new ID.
 //
 // # Sources
 //

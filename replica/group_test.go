@@ -171,6 +171,9 @@ type testGroup struct {
 	durable bool
 	peers   []Member
 	level   slog.Level
+	// storeOf and transportOf, if not nil, put something before what a member writes and sends to.
+	storeOf     func(id uint64, s LogStore) LogStore
+	transportOf func(id uint64, t Transport) Transport
 }
 
 type testMember struct {
@@ -228,7 +231,14 @@ func (g *testGroup) start(id uint64, change func(*Config)) *testMember {
 	if os.Getenv("REPLICA_LOG") != "" {
 		level = slog.LevelDebug
 	}
-	r, err := Run(HostConfig{ID: id, Store: m.store, Transport: g.network.Transport(id), Tick: testTick,
+	store, transport := LogStore(m.store), g.network.Transport(id)
+	if g.storeOf != nil {
+		store = g.storeOf(id, store)
+	}
+	if g.transportOf != nil {
+		transport = g.transportOf(id, transport)
+	}
+	r, err := Run(HostConfig{ID: id, Store: store, Transport: transport, Tick: testTick,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))}, config)
 	require.NoError(g.t, err)
 	m.Replica = r

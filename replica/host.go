@@ -265,7 +265,7 @@ func (h *Host) Refused() uint64 { return h.refused.Load() }
 func (h *Host) UnknownGroups() uint64 { return h.unknown.Load() }
 
 // Stop stops all replicas, see Replica.Stop, and then the host. The log store may be closed afterwards. If ctx ends, the
-// rest is stopped without waiting for leadership to be handed over; the error is that of ctx.
+// rest is stopped without waiting for leadership to be handed over, and the error matches that of ctx.
 func (h *Host) Stop(ctx context.Context) error {
 	h.mu.Lock()
 	h.stopped = true
@@ -285,13 +285,19 @@ func (h *Host) Stop(ctx context.Context) error {
 	return err
 }
 
-// stopReplicas stops all replicas at the same time.
+// stopReplicas stops all replicas at the same time. That ctx has ended is told once, and not for each of them.
 func (h *Host) stopReplicas(ctx context.Context) error {
 	replicas := h.all()
-	errs := make([]error, len(replicas))
+	errs := make([]error, 1+len(replicas))
+	var ended sync.Once
 	var wg sync.WaitGroup
 	for i, r := range replicas {
-		wg.Go(func() { errs[i] = r.Stop(ctx) })
+		wg.Go(func() {
+			if err := r.end(ctx); err != nil {
+				ended.Do(func() { errs[0] = err })
+			}
+			errs[1+i] = r.Err()
+		})
 	}
 	wg.Wait()
 	return errors.Join(errs...)

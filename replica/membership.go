@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/seed695671cb/raft"
 	pb "github.com/seed695671cb/raft/raftpb"
 )
 
@@ -39,7 +40,7 @@ func (r *Replica) PromoteMember(ctx context.Context, id uint64) error {
 		return notApplied{fmt.Errorf("%w: %d is not a member: add it first", ErrRefused, id)}
 	}
 	for _, p := range status.Progress {
-		if p.ID == id && p.Match+r.config.TrailingEntries < status.Commit {
+		if p.ID == id && status.Commit-min(status.Commit, p.Match) > r.config.TrailingEntries {
 			return notApplied{fmt.Errorf("%w: member %d has entries up to %d of %d: promote it when it has caught up",
 				ErrRefused, id, p.Match, status.Commit)}
 		}
@@ -168,9 +169,48 @@ func (r *Replica) membersChanged() {
 	r.members.Store(&membership{list: members, table: r.applying.members})
 }
 
-// introduce has the transport know these members instead of those before.
+// introduce has the transport know these members instead of those before. Until this member is among them, the peers that it was
+// configured with are known besides: a member that joins and is sent the log from its beginning applies memberships of long ago
+// first, and would forget those that it has to answer, and who could tell it of the others.
 func (r *Replica) introduce(members []Member) {
+	a := &r.applying
+	is := func(id uint64) func(Member) bool { return func(m Member) bool { return m.ID == id } }
+	a.joined = a.joined || slices.ContainsFunc(members, is(r.id))
+	known := slices.Clone(members)
+	for _, p := range r.config.Peers {
+		if !a.joined && !slices.ContainsFunc(members, is(p.ID)) {
+			known = append(known, p)
+		}
+	}
 	now, _ := r.host.clock.read()
-	r.host.peers.change(r.applying.introduced, members, now)
-	r.applying.introduced = members
+	r.host.peers.change(a.introduced, known, now)
+	a.introduced = known
+}
+
+// holdLeader has the transport know who leads, whatever the memberships say that are applied here: it may have been added
+// later than what this member has come to. It belongs to the stepping goroutine.
+func (r *Replica) holdLeader(leader uint64) {
+	s := &r.stepping
+	if leader == s.held {
+		return
+	}
+	now, _ := r.host.clock.read()
+	r.host.peers.change(memberWith(s.held), memberWith(leader), now)
+	s.held = leader
+}
+
+// memberWith returns a member of which only the ID is known, or none.
+func memberWith(id uint64) []Member {
+	if id == raft.None {
+		return nil
+	}
+	return []Member{{ID: id}}
+}
+
+// forgetPeers ends what introduce and holdLeader have told the transport. Nobody steps or applies any more.
+func (r *Replica) forgetPeers() {
+	now, _ := r.host.clock.read()
+	r.host.peers.change(r.applying.introduced, nil, now)
+	r.applying.introduced = nil
+	r.holdLeader(raft.None)
 }

@@ -53,8 +53,9 @@ func (r *Replica) submit(ctx context.Context, p *proposal) (Result, error) {
 type proposing struct {
 	// parked wait until they can be proposed, in the order in which they came.
 	parked []*proposal
-	// unsettled were proposed, and can be proposed again, in the order of their ticks.
-	unsettled []*proposal
+	// unsettled were proposed, and can be proposed again, in the order of their ticks. They have at most unsettledBytes.
+	unsettled      []*proposal
+	unsettledBytes int
 }
 
 // takeProposal proposes what has come, unless others wait already.
@@ -118,7 +119,8 @@ func (r *Replica) tryPropose(p *proposal) bool {
 	return true
 }
 
-// outcomeOf says what a proposal's failure means for its outcome: it may have been proposed before.
+// outcomeOf says what a proposal's failure means for its outcome: it may have been proposed before. Callers hold waiting.mu or run on
+// the stepping goroutine, which alone has proposals stepped.
 func outcomeOf(p *proposal, err error) error {
 	if p.stepped {
 		return unknown{err}
@@ -136,11 +138,32 @@ func (r *Replica) ownTerm() uint64 {
 
 // proposed notes that a proposal is on its way.
 func (r *Replica) proposed(p *proposal) {
-	s := &r.stepping
-	p.tick = s.ticked
+	p.tick = r.stepping.ticked
 	if p.again {
-		s.proposing.unsettled = append(s.proposing.unsettled, p)
+		r.keepUnsettled(p)
 	}
+}
+
+// minPrunedBytes is of what size proposals may be kept before those that are settled are looked for.
+const minPrunedBytes = 1 << 20
+
+// keepUnsettled keeps a proposal, to propose it again. Of those that have been settled meanwhile, behind one that has not, it
+// keeps no more than of the others.
+func (r *Replica) keepUnsettled(p *proposal) {
+	pr := &r.stepping.proposing
+	live, liveBytes := r.waiting.size()
+	if len(pr.unsettled) >= 2*live+minPruned || pr.unsettledBytes >= 2*liveBytes+minPrunedBytes {
+		pr.unsettledBytes = 0
+		pr.unsettled = slices.DeleteFunc(pr.unsettled, func(p *proposal) bool {
+			waits := r.waiting.awaited(p)
+			if waits {
+				pr.unsettledBytes += len(p.data)
+			}
+			return !waits
+		})
+	}
+	pr.unsettled = append(pr.unsettled, p)
+	pr.unsettledBytes += len(p.data)
 }
 
 // proposeChange proposes a membership change: only a leader does, since nobody hears of it if another refuses it.
@@ -179,7 +202,7 @@ func (r *Replica) retryUnsettled() {
 		}
 	}
 	pr.parked = append(again, pr.parked...)
-	pr.unsettled = nil
+	pr.unsettled, pr.unsettledBytes = nil, 0
 }
 
 // retryOverdue does so with what has waited for long, unless it is in this leader's own log.
@@ -202,7 +225,7 @@ func (r *Replica) retryOverdue() {
 			pr.parked = append(pr.parked, p)
 		}
 	}
-	pr.unsettled = nil
+	pr.unsettled, pr.unsettledBytes = nil, 0
 }
 
 func (r *Replica) retryAfter() uint64 { return uint64(retryTicks * r.config.ElectionTicks) }

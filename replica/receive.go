@@ -64,6 +64,17 @@ func (s *staging) acquire(who string, from, index uint64) error {
 	return nil
 }
 
+// giveWay ends what a leader of an earlier term is sending: whoever sends in a later one would otherwise have to wait for it.
+func (s *staging) giveWay(term uint64) {
+	s.mu.Lock()
+	sink := s.sink
+	earlier := s.busy == "received" && sink != nil && sink.message.Term < term
+	s.mu.Unlock()
+	if earlier {
+		_ = sink.Close() // what it has is resumed if the same contents come again
+	}
+}
+
 func (s *staging) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,6 +144,7 @@ func (r *Replica) receiveSnapshot(h SnapshotHeader) (SnapshotSink, error) {
 	if err := r.checkHeader(&h); err != nil {
 		return nil, err
 	}
+	r.staging.giveWay(h.Message.Term)
 	select {
 	case r.host.receiving <- struct{}{}:
 	default:
@@ -153,6 +165,7 @@ func (r *Replica) receiveSnapshot(h SnapshotHeader) (SnapshotSink, error) {
 
 func (r *Replica) checkHeader(h *SnapshotHeader) error {
 	m := &h.Message
+	_, term := r.Leader()
 	switch {
 	case r.refusing.Load() || r.stopping():
 		return ErrStopped
@@ -160,6 +173,8 @@ func (r *Replica) checkHeader(h *SnapshotHeader) error {
 		return errors.New("the header of a snapshot has to hold a MsgSnap with an index")
 	case h.To != r.id || m.To != r.id || m.From != h.From:
 		return fmt.Errorf("the snapshot is from %d to %d, but its message from %d to %d; this is %d", h.From, h.To, m.From, m.To, r.id)
+	case m.Term < term:
+		return fmt.Errorf("the snapshot is of a leader in term %d, and this is term %d", m.Term, term)
 	case m.Snapshot.Metadata.Index <= r.applied.Load():
 		return fmt.Errorf("the snapshot is of entry %d, but %d is applied here already", m.Snapshot.Metadata.Index, r.applied.Load())
 	}
@@ -188,8 +203,8 @@ func (s *sink) Offset() uint64 {
 func (s *sink) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return 0, ErrStopped
+	if err := s.taking(); err != nil {
+		return 0, err
 	}
 	if err := s.verifier.write(p); err != nil {
 		return 0, s.refuse(err)
@@ -202,8 +217,8 @@ func (s *sink) Write(p []byte) (int, error) {
 func (s *sink) Finish() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return ErrStopped
+	if err := s.taking(); err != nil {
+		return err
 	}
 	if err := s.verifier.finish(); err != nil {
 		return s.refuse(err)
@@ -218,6 +233,17 @@ func (s *sink) Finish() error {
 	}
 	s.finished = true
 	s.r.host.steps.add(s.r.stepper())
+	return nil
+}
+
+// taking returns why the sink takes nothing more. The caller holds the lock.
+func (s *sink) taking() error {
+	switch {
+	case s.closed:
+		return ErrStopped
+	case s.finished:
+		return errors.New("the contents of the snapshot are complete already: nothing can follow, nor can they be finished again")
+	}
 	return nil
 }
 
@@ -244,11 +270,41 @@ const verifierTime = time.Minute
 
 // refuse discards what was staged, so that another attempt begins anew.
 func (s *sink) refuse(cause error) error {
-	err := s.writer.Close()
+	return errors.Join(fmt.Errorf("the contents of the snapshot are refused: %w", cause), s.discard())
+}
+
+// discard removes what was staged. The caller holds the lock.
+func (s *sink) discard() error {
+	var err error
+	if !s.closed {
+		err = s.writer.Close()
+	}
 	// What belongs to another stream is removed when one begins.
 	anew, stageErr := s.r.log.StageSnapshot(s.stream+1, s.message.Snapshot.Metadata)
-	if stageErr == nil {
+	switch {
+	case stageErr != nil:
+	case s.closed:
+		err = errors.Join(err, anew.Close())
+	default:
 		s.writer = anew
 	}
-	return errors.Join(fmt.Errorf("the contents of the snapshot are refused: %w", cause), err, stageErr)
+	return errors.Join(err, stageErr)
+}
+
+// discardStaged removes a snapshot that has arrived and that the consensus does not want, and then gives its place to others. It
+// belongs to the stepping goroutine.
+func (r *Replica) discardStaged() {
+	r.staging.mu.Lock()
+	s := r.staging.sink
+	r.staging.mu.Unlock()
+	r.background.Add(1)
+	go func() {
+		defer r.background.Done()
+		defer r.staging.release()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if err := s.discard(); err != nil {
+			r.logger.Warn("a snapshot that is not wanted could not be removed", "error", err)
+		}
+	}()
 }

@@ -16,7 +16,7 @@ func contentsOf(t *testing.T, m *testMember, to uint64) ([]byte, SnapshotHeader)
 	var c *capturedView
 	require.Eventually(t, func() bool {
 		m.apply(applyJob{capture: true})
-		c = m.views.newest(0)
+		c = m.views.newest()
 		return c != nil
 	}, time.Minute, time.Millisecond)
 	var b bytes.Buffer

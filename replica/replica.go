@@ -27,8 +27,10 @@ type Replica struct {
 	// number counts its proposals.
 	number atomic.Uint64
 
-	log   Log
-	inbox inbox
+	log Log
+	// loaded is set before anything is stepped: what is wrong with the log is no longer for Start to return.
+	loaded bool
+	inbox  inbox
 	// stepping is what belongs to the goroutine that steps the replica, applying what belongs to that which applies.
 	stepping stepping
 	applying applying
@@ -78,7 +80,7 @@ func (h *Host) Start(config Config) (*Replica, error) {
 	r.applying.init(r)
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.waiting.init(&config)
-	r.events.handler = config.OnEvent
+	r.events.handler, r.events.failed = config.OnEvent, r.fail
 	if r.life, err = randomNumber(); err != nil {
 		return nil, err
 	}
@@ -86,8 +88,8 @@ func (h *Host) Start(config Config) (*Replica, error) {
 		return nil, err
 	}
 	defer h.release(r.group)
-	if err := r.load(); err != nil {
-		r.introduce(nil)
+	if err := guarded("the start", r.load); err != nil {
+		r.forgetPeers()
 		r.cancel()
 		return nil, fmt.Errorf("group %d on host %d: %w", r.group, r.id, err)
 	}
@@ -138,6 +140,7 @@ func (r *Replica) load() error {
 		return err
 	}
 	r.stepping.ticked, r.stepping.unnoticed = r.host.clock.read()
+	r.loaded = true
 	return nil
 }
 
@@ -183,9 +186,6 @@ const (
 // bootstrap begins the group if nothing is stored, and makes the members known to the transport.
 func (r *Replica) bootstrap() error {
 	r.membersChanged()
-	if len(r.members.Load().list) == 0 {
-		r.introduce(r.config.Peers)
-	}
 	last, err := r.log.LastIndex()
 	if err != nil {
 		return err
@@ -197,11 +197,13 @@ func (r *Replica) bootstrap() error {
 	if r.config.Join || last > 0 || r.applying.index > 0 || !raft.IsEmptyHardState(hard) {
 		return nil
 	}
-	peers := make([]raft.Peer, len(r.config.Peers))
+	peers, voters := make([]raft.Peer, len(r.config.Peers)), make([]uint64, len(r.config.Peers))
 	for i, p := range r.config.Peers {
 		c := changeContext{addresses: []memberAddress{{id: p.ID, address: p.Address}}}
-		peers[i] = raft.Peer{ID: p.ID, Context: c.encode()}
+		peers[i], voters[i] = raft.Peer{ID: p.ID, Context: c.encode()}, p.ID
 	}
+	// It is the membership in force from now on, before the entries are applied that lead to it.
+	r.applying.confState = pb.ConfState{Voters: voters}
 	return r.stepping.rn.Bootstrap(peers)
 }
 

@@ -59,34 +59,33 @@ func (s *scheduler) add(j job) {
 	}
 }
 
+// work runs jobs, in turns of some. It only waits for a job when nothing waits in its outbox.
 func (s *scheduler) work(out *outbox) {
 	defer s.wg.Done()
-	for ran := 0; ; ran++ {
-		if ran >= maxTurn || s.empty() {
+	for ran := 0; ; {
+		j := s.next(ran == 0)
+		if j == nil && ran == 0 {
+			return
+		}
+		if j != nil {
+			j.run(out)
+			s.finished(j)
+			ran++
+		}
+		if j == nil || ran >= maxTurn {
 			out.flush()
 			ran = 0
 		}
-		j := s.next()
-		if j == nil {
-			return
-		}
-		j.run(out)
-		s.finished(j)
 	}
 }
 
-func (s *scheduler) empty() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.head == len(s.queue)
-}
-
-// next waits for a job. It returns nil when the scheduler is closed.
-func (s *scheduler) next() job {
+// next returns a job. If there is none it waits for one, or returns nil at once unless it may wait. It also returns nil when the
+// scheduler is closed.
+func (s *scheduler) next(mayWait bool) job {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.head == len(s.queue) {
-		if s.closed {
+		if s.closed || !mayWait {
 			return nil
 		}
 		s.wake.Wait()

@@ -8,10 +8,13 @@ import "io"
 // state and the same results on every member.
 //
 // A replica calls Apply, Capture and Restore from one goroutine at a time. Reading the state while they run is the
-// application's own business.
+// application's own business. A panic is taken for an error: it stops the replica, and no other.
+//
+// No method of a state machine, nor of its views, may call the replica, its sessions or its host, nor wait for somebody who does:
+// Stop waits until nothing is applied any more, and Propose until its own command is applied, so that they would never return.
 type StateMachine interface {
 	// Apply applies commands, in order, and returns the result of each. What a command cannot do, its result says. An
-	// error means that the state machine has failed: the replica stops.
+	// error means that the state machine has failed: the replica stops, and does not use the state machine again.
 	//
 	// It may stop early, so that large results need not be in memory together: it then returns those of the first
 	// commands, of one at least, and is called again with the others.

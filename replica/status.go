@@ -118,6 +118,7 @@ func stateName(s tracker.StateType) string {
 type events struct {
 	mu           sync.Mutex
 	handler      func(Event)
+	failed       func(error) // is told of a panic of the handler
 	leader, term uint64
 }
 
@@ -127,7 +128,10 @@ func (e *events) emit(event Event) {
 	if l, ok := event.(LeaderChanged); ok {
 		e.leader, e.term = l.Leader, l.Term
 	}
-	if e.handler != nil {
-		e.handler(event)
+	if e.handler == nil {
+		return
+	}
+	if err := guarded("Config.OnEvent", func() error { e.handler(event); return nil }); err != nil {
+		e.failed(err)
 	}
 }

@@ -2,7 +2,6 @@ package replica
 
 import (
 	"errors"
-	"fmt"
 	"runtime/debug"
 
 	"github.com/seed695671cb/raft"
@@ -18,6 +17,10 @@ type stepping struct {
 	// What was last heard of leadership.
 	role         raft.StateType
 	leader, term uint64
+	// held is the leader that the transport knows on account of that; see holdLeader.
+	held uint64
+	// stall is what is known of a write that does not end.
+	stall stall
 	// ticked and unnoticed are the readings of the host's clock that the RawNode has been told of.
 	ticked, unnoticed uint64
 
@@ -46,7 +49,12 @@ func (s *stepping) init(r *Replica) {
 	s.ended = make(chan struct{})
 }
 
+// stopping reports whether the replica is to end, or has failed: its RawNode and its state machine are then not used any more,
+// since after a failure they may be in any state.
 func (r *Replica) stopping() bool {
+	if r.err.Load() != nil {
+		return true
+	}
 	select {
 	case <-r.stop:
 		return true
@@ -62,10 +70,11 @@ func (r *Replica) step(out *outbox) {
 	}
 	defer r.failOnPanic()
 	in := r.inbox.take()
-	r.passTicks()
+	r.passTicks(&in)
 	r.takeIn(&in)
 	arrived := len(in.acks) > 0 && hasSnapshot(in.acks)
 	r.inbox.giveBack(in)
+	r.watchWrite()
 	for range 2 { // what waits for a leader need not wait for another step
 		r.proposeParked()
 		r.readParked()
@@ -74,7 +83,7 @@ func (r *Replica) step(out *outbox) {
 		}
 	}
 	if arrived && !r.stepping.installs {
-		r.staging.release()
+		r.discardStaged()
 	}
 	r.stepping.installs = false
 	r.checkTransfer()
@@ -95,21 +104,7 @@ func closeOnce(c chan struct{}) {
 // of a fault of its own. The other groups of the host live on.
 func (r *Replica) failOnPanic() {
 	if p := recover(); p != nil {
-		r.fail(fmt.Errorf("the consensus cannot go on: %v\n%s", p, debug.Stack()))
-	}
-}
-
-// passTicks tells the RawNode of the ticks that have passed; see hostClock.
-func (r *Replica) passTicks() {
-	s := &r.stepping
-	now, unnoticed := r.host.clock.read()
-	n := now - s.ticked
-	if s.role != raft.StateLeader {
-		n -= min(n, unnoticed-s.unnoticed)
-	}
-	s.ticked, s.unnoticed = now, unnoticed
-	if n > 0 {
-		s.rn.TickBy(n)
+		r.fail(&panicError{what: "the consensus", value: p, stack: debug.Stack()})
 	}
 }
 
@@ -184,6 +179,7 @@ func (r *Replica) handleReady(out *outbox) {
 			r.host.appender.add(r, m)
 		case m.To == raft.LocalApplyThread:
 			r.apply(applyJob{entries: m.Entries, responses: m.Responses})
+		case r.withholds(m):
 		default:
 			r.send(out, m)
 		}
@@ -208,6 +204,8 @@ func (r *Replica) noteLeadership() {
 	}
 	changed := status.Lead != s.leader || status.Term != s.term
 	s.role, s.leader, s.term = status.RaftState, status.Lead, status.Term
+	r.holdLeader(s.leader)
+	r.views.leads(r.ownTerm())
 	if changed {
 		r.retryUnsettled()
 	}

@@ -11,21 +11,33 @@ import (
 // How a replica ends: by Stop, or of itself.
 
 // Stop ends the replica: it takes nothing new, hands leadership over if it leads and somebody can take it, and returns when
-// nothing uses its log and its state machine any more. What still waits for an outcome is told that it is unknown. If ctx ends,
-// leadership is not waited for any longer. The error says why the replica had stopped of itself before, if it had.
+// nothing uses its log and its state machine any more. What still waits for an outcome is told that it is unknown. If ctx ends
+// before leadership is handed over, that is not waited for any longer, and the error matches that of ctx. Otherwise the error
+// says why the replica had stopped of itself before, or what failed while it stopped.
 func (r *Replica) Stop(ctx context.Context) error {
-	r.refusing.Store(true)
-	r.handsOver.Do(func() { r.handOver(ctx) })
-	r.finish()
-	err := r.Err()
+	err := errors.Join(r.end(ctx), r.Err())
 	if r.ownsHost {
 		err = errors.Join(err, r.host.Stop(ctx))
 	}
 	return err
 }
 
-// handOver has the most advanced voter lead instead, if this member leads.
-func (r *Replica) handOver(ctx context.Context) {
+// end stops the replica. The error is that of ctx if that has ended before leadership was handed over.
+func (r *Replica) end(ctx context.Context) (err error) {
+	r.refusing.Store(true)
+	r.handsOver.Do(func() { err = r.handOver(ctx) })
+	r.finish()
+	return err
+}
+
+// handOver has the most advanced voter lead instead, if this member leads. The error is that of ctx if that has ended before.
+func (r *Replica) handOver(ctx context.Context) error {
+	if r.stopping() {
+		return nil
+	}
+	if err := endOf(ctx); err != nil {
+		return err
+	}
 	t := &transfer{away: true, outcome: make(chan error, 1)}
 	began := r.call(ctx, func() {
 		if t.to = r.successor(); t.to == raft.None {
@@ -35,11 +47,22 @@ func (r *Replica) handOver(ctx context.Context) {
 		r.beginTransfer(t)
 	})
 	if !began {
-		return
+		return endOf(ctx)
 	}
-	if err := r.awaitTransfer(ctx, t); err != nil {
-		r.logger.Info("leadership was not handed over", "error", err)
+	err := r.awaitTransfer(ctx, t)
+	if err == nil {
+		return nil
 	}
+	r.logger.Info("leadership was not handed over", "error", err)
+	return endOf(ctx)
+}
+
+// endOf returns the error of a context that has ended.
+func endOf(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("stopped without waiting for leadership to be handed over: %w", context.Cause(ctx))
 }
 
 // successor returns the voter that has the most of this leader's log, or None if this member does not lead or there is
@@ -56,11 +79,13 @@ func (r *Replica) successor() uint64 {
 	return best
 }
 
-// fail stops the replica, which cannot go on. May be called from any goroutine.
+// fail stops the replica, which cannot go on. When it returns nothing more is stepped or applied, but for what other goroutines
+// have begun. May be called from any goroutine.
 func (r *Replica) fail(err error) {
-	if r.stopping() || !r.err.CompareAndSwap(nil, &err) {
+	if !r.err.CompareAndSwap(nil, &err) {
 		return
 	}
+	r.refusing.Store(true)
 	r.logger.Error("the replica stops", "error", err)
 	go r.finish()
 }
@@ -84,7 +109,7 @@ func (r *Replica) finish() {
 		finishReads(left.reads, outcome{err: r.stoppedError()})
 		r.syncAtEnd()
 		r.host.unregister(r)
-		r.introduce(nil)
+		r.forgetPeers()
 		r.events.emit(Stopped{Err: r.Err()})
 		close(r.done)
 	})
@@ -94,7 +119,7 @@ func (r *Replica) finish() {
 // syncAtEnd makes durable what a durable state machine has, which shortens the next start.
 func (r *Replica) syncAtEnd() {
 	if d := r.applying.durable; d != nil && r.Err() == nil {
-		if err := d.Sync(); err != nil {
+		if err := guarded("the state machine", d.Sync); err != nil {
 			err = fmt.Errorf("the state machine could not make its state durable: %w", err)
 			r.err.CompareAndSwap(nil, &err)
 		}

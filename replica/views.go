@@ -26,10 +26,11 @@ type capturedView struct {
 	stream uint64
 	header contentsHeader
 	view   View
-	// What follows is guarded by views.mu. readers counts who uses the view; usedAt is the tick of the last use. A retired
-	// view is of no use to anybody new.
+	// What follows is guarded by views.mu. readers counts who uses the view. usedAt is the tick at which it was last of use: when a
+	// member received it, or more of it than before, which reached says of each. A retired view is of no use to anybody new.
 	readers int
 	usedAt  uint64
+	reached map[uint64]uint64
 	retired bool
 }
 
@@ -39,14 +40,49 @@ type views struct {
 	list []*capturedView
 	// sent is how many bytes of a snapshot each member has received, while one is under way.
 	sent map[uint64]uint64
+	// term is that in which the replica leads, 0 if it does not; sending ends what is being sent in that term.
+	term    uint64
+	sending []*context.CancelFunc
 }
 
-// newest returns the view to send, and nil if one has to be captured first. It is kept for a while: the caller may then use it.
-func (v *views) newest(now uint64) *capturedView {
+// leads notes the term in which the replica leads, or 0. What it was sending as the leader of another term nobody wants: the members
+// are sent what they need by those who lead now.
+func (v *views) leads(term uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if term == v.term {
+		return
+	}
+	v.term = term
+	for _, cancel := range v.sending {
+		(*cancel)()
+	}
+	v.sending = nil
+}
+
+// begin notes a snapshot that is to be sent. It reports whether the replica still leads in its term.
+func (v *views) begin(term uint64, cancel *context.CancelFunc) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if term != v.term {
+		return false
+	}
+	v.sending = append(v.sending, cancel)
+	return true
+}
+
+func (v *views) end(cancel *context.CancelFunc) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.sending = slices.DeleteFunc(v.sending, func(c *context.CancelFunc) bool { return c == cancel })
+}
+
+// newest returns the view to send, and nil if one has to be captured first. To ask for it is no use of it: a member that cannot take
+// a snapshot has it asked for again and again, and the log behind it is kept.
+func (v *views) newest() *capturedView {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if n := len(v.list); n > 0 && !v.list[n-1].retired {
-		v.list[n-1].usedAt = now
 		return v.list[n-1]
 	}
 	return nil
@@ -72,10 +108,9 @@ func (v *views) share(c *capturedView) {
 	c.readers++
 }
 
-func (v *views) release(c *capturedView, now uint64) {
+func (v *views) release(c *capturedView) {
 	v.mu.Lock()
 	c.readers--
-	c.usedAt = now
 	v.mu.Unlock()
 	v.closeIf(func(c *capturedView) bool { return c.retired })
 }
@@ -116,7 +151,7 @@ func (v *views) retireBelow(index uint64) {
 	v.closeIf(func(c *capturedView) bool { return c.retired })
 }
 
-// expire closes what was not used for long.
+// expire closes what was not of use for long.
 func (v *views) expire(now uint64) {
 	v.closeIf(func(c *capturedView) bool { return c.retired || now > c.usedAt+viewTicks })
 }
@@ -140,13 +175,28 @@ func (v *views) closeIf(over func(*capturedView) bool) {
 	}
 }
 
-func (v *views) progress(to, bytes uint64) {
+// progress notes how much of a view a member has.
+func (v *views) progress(c *capturedView, to, bytes, now uint64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.sent == nil {
 		v.sent = map[uint64]uint64{}
 	}
 	v.sent[to] = bytes
+	if bytes <= c.reached[to] {
+		return
+	}
+	if c.reached == nil {
+		c.reached = map[uint64]uint64{}
+	}
+	c.reached[to], c.usedAt = bytes, now
+}
+
+// delivered notes that a member has received a view. It goes on from there.
+func (v *views) delivered(c *capturedView, now uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	c.usedAt = now
 }
 
 func (v *views) progressOf(to uint64) uint64 {
@@ -165,15 +215,14 @@ func (v *views) ended(to uint64) (bytes uint64) {
 
 // capture has the state machine capture a view. It runs on the applying goroutine.
 func (r *Replica) capture() error {
-	now, _ := r.host.clock.read()
-	if r.views.newest(now) != nil || r.applying.index == 0 {
+	if r.views.newest() != nil || r.applying.index == 0 {
 		return nil
 	}
 	c, err := r.captureView()
 	if err != nil {
 		return err
 	}
-	c.usedAt = now
+	c.usedAt, _ = r.host.clock.read()
 	r.views.add(c)
 	return nil
 }
@@ -184,13 +233,14 @@ func (r *Replica) captureView() (*capturedView, error) {
 	if err != nil {
 		return nil, err
 	}
-	view, err := a.machine.Capture()
+	var view View
+	err = guarded("the state machine", func() (err error) { view, err = a.machine.Capture(); return err })
 	if err != nil {
 		return nil, fmt.Errorf("the state machine cannot be captured: %w", err)
 	}
 	return &capturedView{
 		meta:   pb.SnapshotMetadata{Index: a.index, Term: a.term, ConfState: a.confState},
-		stream: stream, view: view,
+		stream: stream, view: &guardedView{view: view, fail: r.fail},
 		header: contentsHeader{applied: a.index, term: a.term, confState: a.confState, members: a.members, sessions: a.sessions.encode()},
 	}, nil
 }
@@ -220,8 +270,7 @@ func (r *Replica) openView(c *capturedView, offset uint64) (io.ReadCloser, error
 		defer r.background.Done()
 		_, err := c.writeTo(&skipper{to: out, skip: offset, closed: &contents.closed})
 		out.CloseWithError(err)
-		now, _ := r.host.clock.read()
-		r.views.release(c, now)
+		r.views.release(c)
 	}()
 	return contents, nil
 }
@@ -273,31 +322,46 @@ func (r *Replica) sendSnapshot(m pb.Message) {
 
 func (r *Replica) stream(m pb.Message, c *capturedView) {
 	defer r.background.Done()
-	defer func() {
-		now, _ := r.host.clock.read()
-		r.views.release(c, now)
-	}()
+	defer r.views.release(c)
+	ctx, cancel := context.WithCancel(r.ctx)
+	defer cancel()
+	if !r.views.begin(m.Term, &cancel) {
+		return // the progress that would wait for a report has ended with the term
+	}
+	defer r.views.end(&cancel)
 	select {
 	case r.host.sending <- struct{}{}:
 		defer func() { <-r.host.sending }()
-	case <-r.ctx.Done():
+	case <-ctx.Done():
 		return
 	}
-	m.Snapshot = &pb.Snapshot{Metadata: m.Snapshot.Metadata}
-	ctx, cancel := context.WithCancel(r.ctx)
-	defer cancel()
-	done := make(chan error, 1)
-	r.host.transport.SendSnapshot(&OutgoingSnapshot{
-		Header:   SnapshotHeader{Group: r.group, From: r.id, To: m.To, Stream: c.stream, Message: m},
-		Context:  ctx,
-		Open:     func(offset uint64) (io.ReadCloser, error) { return r.openView(c, offset) },
-		Progress: func(received uint64) { r.views.progress(m.To, received) },
-		Done:     func(err error) { done <- err },
-	})
-	err := <-done
+	err := r.deliverView(ctx, m, c)
+	if err == nil {
+		now, _ := r.host.clock.read()
+		r.views.delivered(c, now)
+	}
 	bytes := r.views.ended(m.To)
 	r.events.emit(SnapshotSent{To: m.To, Index: c.meta.Index, Bytes: bytes, Err: err})
-	r.reportSnapshot(m.To, err)
+	if ctx.Err() == nil { // otherwise the report would be taken for one of another term
+		r.reportSnapshot(m.To, err)
+	}
+}
+
+// deliverView has the transport send the view, and waits for the end of that.
+func (r *Replica) deliverView(ctx context.Context, m pb.Message, c *capturedView) error {
+	m.Snapshot = &pb.Snapshot{Metadata: m.Snapshot.Metadata}
+	done := make(chan error, 1)
+	r.host.transport.SendSnapshot(&OutgoingSnapshot{
+		Header:  SnapshotHeader{Group: r.group, From: r.id, To: m.To, Stream: c.stream, Message: m},
+		Context: ctx,
+		Open:    func(offset uint64) (io.ReadCloser, error) { return r.openView(c, offset) },
+		Progress: func(received uint64) {
+			now, _ := r.host.clock.read()
+			r.views.progress(c, m.To, received, now)
+		},
+		Done: func(err error) { done <- err },
+	})
+	return <-done
 }
 
 // reportSnapshot tells the RawNode how sending a snapshot has ended.

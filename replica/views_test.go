@@ -60,6 +60,18 @@ func (m *testMember) addView(index uint64, view View) *capturedView {
 	return c
 }
 
+// messageOf returns the message by which the member, when it leads, sends member 2 the view of an entry.
+func (m *testMember) messageOf(t *testing.T, index uint64) pb.Message {
+	message := pb.Message{Type: pb.MsgSnap, To: 2, Snapshot: &pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: index}}}
+	require.Eventually(t, func() bool {
+		m.views.mu.Lock()
+		defer m.views.mu.Unlock()
+		message.Term = m.views.term
+		return message.Term > 0
+	}, time.Minute, time.Millisecond)
+	return message
+}
+
 // A transport may close the contents, and say that it is done, while WriteTo runs on: an HTTP client closes a request's body so.
 // The view was once closed then.
 func TestAViewIsNotClosedWhileItIsRead(t *testing.T) {
@@ -73,8 +85,7 @@ func TestAViewIsNotClosedWhileItIsRead(t *testing.T) {
 	go func() { _, _ = io.Copy(io.Discard, contents) }()
 	<-v.entered
 	require.NoError(t, contents.Close())
-	now, _ := m.host.clock.read()
-	m.views.release(c, now)
+	m.views.release(c)
 	m.views.closeAll()
 	require.False(t, v.closed(), "WriteTo is at work")
 	close(v.gate)
@@ -117,7 +128,7 @@ func TestStopWaitsForWhoReadsAView(t *testing.T) {
 	m := &testMember{Replica: r}
 	v := newGatedView()
 	m.addView(5, v)
-	m.sendSnapshot(pb.Message{Type: pb.MsgSnap, To: 2, Snapshot: &pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: 5}}})
+	m.sendSnapshot(m.messageOf(t, 5))
 	<-v.entered
 	ctx, stopped := patient(t), make(chan error, 1)
 	go func() { stopped <- m.Stop(ctx) }()
@@ -135,10 +146,11 @@ func TestAViewIsClosedAlthoughTheReplicaStopsMeanwhile(t *testing.T) {
 	m := g.leader()
 	v := newGatedView()
 	m.addView(5, v)
+	message := m.messageOf(t, 5)
 	m.call(t.Context(), func() {
 		go m.finish()
 		<-m.stop
-		m.sendSnapshot(pb.Message{Type: pb.MsgSnap, To: 2, Snapshot: &pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: 5}}})
+		m.sendSnapshot(message)
 	})
 	<-m.Done()
 	require.EqualValues(t, 1, v.closes.Load())
@@ -157,14 +169,14 @@ func TestARetiredViewIsOfUseToItsReadersAlone(t *testing.T) {
 	oldest, some := views.oldest()
 	require.True(t, some)
 	require.EqualValues(t, 9, oldest, "the log is kept behind those that are of use")
-	require.EqualValues(t, 9, views.newest(1).meta.Index)
-	views.release(reader, 1)
+	require.EqualValues(t, 9, views.newest().meta.Index)
+	views.release(reader)
 	require.True(t, low.closed())
 	require.False(t, high.closed())
 
 	views.retireBelow(10)
 	require.True(t, high.closed())
-	require.Nil(t, views.newest(1))
+	require.Nil(t, views.newest())
 	require.False(t, views.held())
 }
 
@@ -206,7 +218,9 @@ func TestALeaderSendsNoViewFromBeforeItsOwnSnapshot(t *testing.T) {
 	require.NoError(t, err)
 	g.network.Heal()
 	g.catchUp(behind, leader)
-	require.Positive(t, count(behind, func(e Event) bool { _, is := e.(SnapshotReceived); return is }))
+	require.Eventually(t, func() bool { // it is told after it is applied
+		return count(behind, func(e Event) bool { _, is := e.(SnapshotReceived); return is }) > 0
+	}, time.Minute, time.Millisecond)
 
 	g.network.Isolate(leader.id)
 	g.network.Isolate(behind.id)

@@ -254,19 +254,23 @@ func (w *waiting) releaseRead() {
 func (w *waiting) close(cause error) {
 	w.mu.Lock()
 	w.closed = notApplied{cause}
-	proposals, confirmed := w.proposals, w.confirmed
-	w.proposals, w.confirmed = map[uint64]*proposal{}, nil
-	w.mu.Unlock()
-	for _, p := range proposals {
-		if p.stepped {
-			p.outcome <- outcome{err: unknown{cause}}
-		} else {
-			p.outcome <- outcome{err: notApplied{cause}}
-		}
+	for number, p := range w.proposals {
+		w.remove(number)
+		p.outcome <- outcome{err: outcomeOf(p, cause)} // there is room for one outcome, and this is it
 	}
+	confirmed := w.confirmed
+	w.confirmed = nil
+	w.mu.Unlock()
 	for _, c := range confirmed {
 		finishReads(c.reads, outcome{err: cause})
 	}
+}
+
+// size returns how many proposals wait, and how many bytes they have.
+func (w *waiting) size() (proposals, bytes int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.proposals), w.bytes
 }
 
 func (w *waiting) counts() (proposals, reads int) {
