@@ -138,10 +138,15 @@ func (r *Replica) do(j *applyJob) (err error) {
 	case j.compact != nil:
 		return r.compactNow(j.compact)
 	}
+	before := r.applying.index
 	if err := r.applyEntries(j.entries); err != nil {
 		return err
 	}
+	// The consensus is told first. Who is answered may at once ask for what it would refuse before: another membership change.
 	r.acknowledge(j.responses)
+	if r.applying.index > before {
+		r.publish()
+	}
 	return r.maybeCompact()
 }
 
@@ -192,11 +197,7 @@ func (r *Replica) applyEntries(entries []pb.Entry) error {
 	if err := r.applyRun(); err != nil {
 		return err
 	}
-	if err := r.commit(nil); err != nil {
-		return err
-	}
-	r.publish()
-	return nil
+	return r.commit(nil)
 }
 
 func (r *Replica) applyEntry(e *pb.Entry) error {

@@ -51,6 +51,16 @@ func TestMembersAreAddedPromotedAndRemoved(t *testing.T) {
 	}
 }
 
+// TestChangesFollowEachOther makes each change as soon as the one before it is answered: none is refused.
+func TestChangesFollowEachOther(t *testing.T) {
+	g := newTestGroup(t, 1, nil).startAll()
+	leader := g.leader()
+	for id := uint64(2); id < 300; id++ {
+		require.NoError(t, leader.AddMember(patient(t), Member{ID: id, Address: "x", Learner: true}))
+		require.NoError(t, leader.RemoveMember(patient(t), id))
+	}
+}
+
 func TestChangesThatCannotBeMadeSayWhy(t *testing.T) {
 	g := newTestGroup(t, 3, func(c *Config) { c.ElectionTicks = 50 }).startAll() // it leads on for a while when it is cut off
 	leader, follower := g.leader(), g.follower()

@@ -85,6 +85,19 @@ func stopHosts(hosts map[uint64]*Host) {
 	wg.Wait()
 }
 
+// proposeAgain proposes until there is an answer: what is passed to a leader that is replaced just then may be lost.
+func proposeAgain(ctx context.Context, r *Replica) error {
+	for {
+		once, cancel := context.WithTimeout(ctx, 5*time.Second)
+		_, err := r.Propose(once, []byte("x"))
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
 // proposeToAll proposes to every group and reads from it.
 func proposeToAll(t *testing.T, replicas []*Replica) {
 	var next, failed atomic.Int64
@@ -96,7 +109,7 @@ func proposeToAll(t *testing.T, replicas []*Replica) {
 				if i >= len(replicas) {
 					return
 				}
-				_, err := replicas[i].Propose(patient(t), []byte("x"))
+				err := proposeAgain(patient(t), replicas[i])
 				if err == nil {
 					_, err = replicas[i].Read(patient(t), Linearizable)
 				}
