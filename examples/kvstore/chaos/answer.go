@@ -209,7 +209,7 @@ func settleTxn(op *history.Op, a answer, body okBody) error {
 		case r.Delete != nil && actions[i].Kind == history.Delete:
 			op.Results = append(op.Results, history.Result{Exists: r.Delete.Deleted})
 		case r.Get != nil && actions[i].Kind == history.Get:
-			result, err := r.Get.result(a.replayed)
+			result, err := r.Get.result()
 			if err != nil {
 				return unreadable(op, a, err)
 			}
@@ -221,12 +221,12 @@ func settleTxn(op *history.Op, a answer, body okBody) error {
 	return nil
 }
 
-// result says what a get of a transaction has shown. A repetition of the answer does not hold values: whether the key
-// existed and its numbers are known then, and the value stays unknown. Nothing else may leave a value out.
-func (g *txnGet) result(replayed bool) (history.Result, error) {
+// result says what a get of a transaction has shown. A repetition of the answer does not hold values, nor does a first one that the
+// member has from a snapshot: whether the key existed and its numbers are known then, and the value stays unknown.
+func (g *txnGet) result() (history.Result, error) {
 	switch {
-	case g.Omitted && (!replayed || !g.Exists || g.Value != nil):
-		return history.Result{}, errors.New("a value is omitted that is there, or in a first answer, or of a key that does not exist")
+	case g.Omitted && (!g.Exists || g.Value != nil):
+		return history.Result{}, errors.New("a value is omitted that is there, or of a key that does not exist")
 	case !g.Exists:
 		return history.Result{}, nil
 	case !g.Omitted && g.Value == nil:
