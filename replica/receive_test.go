@@ -89,18 +89,25 @@ func TestWhatArrivesIsCheckedBeforeItReplacesAnything(t *testing.T) {
 	g.agree("k", "123")
 }
 
-// The log store may be closed when the replica has stopped, whatever a transport still does.
-func TestASinkEndsWithItsReplica(t *testing.T) {
-	g := newTestGroup(t, 3, nil).startAll()
-	leader, behind := g.leader(), g.follower()
+// beginReceiving has a member that is cut off, and lacks a command, be sent a snapshot with it.
+func beginReceiving(t *testing.T) (g *testGroup, behind *testMember, s SnapshotSink, contents []byte, header SnapshotHeader) {
+	g = newTestGroup(t, 3, nil).startAll()
+	leader := g.leader()
+	behind = g.follower()
 	g.write(leader, "k", 1)
 	g.agree("k", "1")
 	g.network.Isolate(behind.id)
 	g.write(leader, "k", 1)
-	contents, header := contentsOf(t, leader, behind.id)
+	contents, header = contentsOf(t, leader, behind.id)
 	s, err := behind.host.HandleSnapshot(header)
 	require.NoError(t, err)
-	_, err = s.Write(contents[:len(contents)/2])
+	return g, behind, s, contents, header
+}
+
+// The log store may be closed when the replica has stopped, whatever a transport still does.
+func TestASinkEndsWithItsReplica(t *testing.T) {
+	g, behind, s, contents, header := beginReceiving(t)
+	_, err := s.Write(contents[:len(contents)/2])
 	require.NoError(t, err)
 	staged := s.Offset()
 	require.NoError(t, behind.Stop(patient(t)))
@@ -110,7 +117,7 @@ func TestASinkEndsWithItsReplica(t *testing.T) {
 	require.Equal(t, staged, s.Offset())
 	require.NoError(t, s.Close())
 	require.Empty(t, behind.host.receiving, "its place is free")
-	require.ErrorIs(t, behind.staging.acquire("received", leader.id, 9), ErrStopped)
+	require.ErrorIs(t, behind.staging.acquire("received", header.From, 9), ErrStopped)
 	_, err = behind.receiveSnapshot(header)
 	require.ErrorIs(t, err, ErrStopped)
 	require.Empty(t, behind.host.receiving)

@@ -174,16 +174,8 @@ func TestASnapshotOfALaterLeaderIsTakenInsteadOfOneOfAnEarlier(t *testing.T) {
 
 // What a member has got in another way meanwhile is not wanted any more. It may be as much as all that the member has.
 func TestASnapshotThatIsNotWantedIsRemoved(t *testing.T) {
-	g := newTestGroup(t, 3, nil).startAll()
-	leader, behind := g.leader(), g.follower()
-	g.write(leader, "k", 1)
-	g.agree("k", "1")
-	g.network.Isolate(behind.id)
-	g.write(leader, "k", 1)
-	contents, header := contentsOf(t, leader, behind.id)
-	s, err := behind.host.HandleSnapshot(header)
-	require.NoError(t, err)
-	_, err = s.Write(contents)
+	g, behind, s, contents, header := beginReceiving(t)
+	_, err := s.Write(contents)
 	require.NoError(t, err)
 	g.network.Heal()
 	g.agree("k", "11")

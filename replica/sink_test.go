@@ -10,16 +10,8 @@ import (
 // A transport that finishes contents twice once had them taken twice: what is staged, and the place where it is, could then be
 // taken from whoever used them.
 func TestContentsAreFinishedOnce(t *testing.T) {
-	g := newTestGroup(t, 3, nil).startAll()
-	leader, behind := g.leader(), g.follower()
-	g.write(leader, "k", 1)
-	g.agree("k", "1")
-	g.network.Isolate(behind.id)
-	g.write(leader, "k", 1)
-	contents, header := contentsOf(t, leader, behind.id)
-	s, err := behind.host.HandleSnapshot(header)
-	require.NoError(t, err)
-	_, err = s.Write(contents)
+	_, behind, s, contents, _ := beginReceiving(t)
+	_, err := s.Write(contents)
 	require.NoError(t, err)
 	taken := 0
 	behind.call(patient(t), func() { // no step comes between
