@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,6 +59,40 @@ func TestChangesFollowEachOther(t *testing.T) {
 	for id := uint64(2); id < 300; id++ {
 		require.NoError(t, leader.AddMember(patient(t), Member{ID: id, Address: "x", Learner: true}))
 		require.NoError(t, leader.RemoveMember(patient(t), id))
+	}
+}
+
+// A new leader must not change the members before it has applied what the leaders before it have left, which may be a change. It once
+// said that one was pending although there was none.
+func TestANewLeaderMakesAChangeWhenItHasAppliedWhatWasLeft(t *testing.T) {
+	for _, deposed := range []bool{false, true} {
+		t.Run(fmt.Sprint("deposed=", deposed), func(t *testing.T) {
+			slow := &sparing{register: newRegister(), held: make(chan struct{})}
+			release := sync.OnceFunc(func() { close(slow.held) })
+			g := newTestGroup(t, 3, nil)
+			t.Cleanup(release)
+			m := g.start(1, func(c *Config) { c.StateMachine = slow })
+			g.start(2, nil)
+			g.start(3, nil)
+			g.write(g.leadBy(2), "k", 1)
+			g.leadBy(1)
+			answer := make(chan error, 1)
+			go func() { answer <- m.AddMember(patient(t), Member{ID: 4, Address: "memory:4", Learner: true}) }()
+			require.Eventually(t, func() bool {
+				waits := 0
+				m.call(patient(t), func() { waits = len(m.stepping.proposing.changes) })
+				return waits == 1
+			}, time.Minute, time.Millisecond)
+			if deposed {
+				g.network.Isolate(1)
+				require.ErrorIs(t, <-answer, ErrNotApplied, "it hears from nobody, or leads no more")
+				g.network.Heal()
+				return
+			}
+			release()
+			require.NoError(t, <-answer)
+			require.Len(t, m.Members(), 4)
+		})
 	}
 }
 

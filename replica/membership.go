@@ -25,6 +25,8 @@ type Change struct {
 // Config.Join, and had better be added as a learner and promoted when it has caught up: a change after which this leader would not
 // hear from a majority of the voters is refused.
 //
+// A leader that has just been elected makes its first change when it has applied what the leaders before it have left.
+//
 // Errors match ErrNotLeader if this member does not lead: see NotLeaderError. They match ErrRefused if the change is not
 // possible now, for example because another is under way, in which case errors.As finds a *raft.ProposalDroppedError.
 func (r *Replica) AddMember(ctx context.Context, m Member) error {

@@ -53,6 +53,10 @@ func (r *Replica) submit(ctx context.Context, p *proposal) (Result, error) {
 type proposing struct {
 	// parked wait until they can be proposed, in the order in which they came.
 	parked []*proposal
+	// changes are membership changes that wait until what earlier leaders have left is applied.
+	changes []*proposal
+	// changed is the last term in which this member, as its leader, has proposed a membership change.
+	changed uint64
 	// unsettled were proposed, and can be proposed again, in the order of their ticks. They have at most unsettledBytes.
 	unsettled      []*proposal
 	unsettledBytes int
@@ -61,7 +65,12 @@ type proposing struct {
 // takeProposal proposes what has come, unless others wait already.
 func (r *Replica) takeProposal(p *proposal) {
 	pr := &r.stepping.proposing
-	if p.change == nil && len(pr.parked) > 0 || !r.tryPropose(p) {
+	switch {
+	case p.change != nil:
+		if !r.proposeChange(p) {
+			pr.changes = append(pr.changes, p)
+		}
+	case len(pr.parked) > 0 || !r.tryPropose(p):
 		r.park(p)
 	}
 }
@@ -82,6 +91,7 @@ func (r *Replica) park(p *proposal) {
 func (r *Replica) proposeParked() {
 	pr := &r.stepping.proposing
 	r.retryOverdue()
+	pr.changes = slices.DeleteFunc(pr.changes, r.proposeChange)
 	if len(pr.parked) == 0 || r.stepping.leader == raft.None {
 		return
 	}
@@ -98,10 +108,6 @@ func (r *Replica) proposeParked() {
 
 // tryPropose proposes, or settles what cannot be proposed. It returns false if that is to be tried again later.
 func (r *Replica) tryPropose(p *proposal) bool {
-	if p.change != nil {
-		r.proposeChange(p)
-		return true
-	}
 	if !r.waiting.begin(p, r.ownTerm()) {
 		return true
 	}
@@ -166,24 +172,40 @@ func (r *Replica) keepUnsettled(p *proposal) {
 	pr.unsettledBytes += len(p.data)
 }
 
-// proposeChange proposes a membership change: only a leader does, since nobody hears of it if another refuses it.
-func (r *Replica) proposeChange(p *proposal) {
+// proposeChange proposes a membership change, or settles one that cannot be proposed: only a leader proposes them, since nobody
+// hears of it if another refuses one. It returns false if that is to be tried again later.
+func (r *Replica) proposeChange(p *proposal) bool {
 	s := &r.stepping
 	term := r.ownTerm()
 	if term == 0 {
 		r.waiting.settle(p.number, outcome{err: &NotLeaderError{Leader: s.rn.BasicStatus().Lead}})
-		return
+		return true
 	}
 	if err := r.checkChange(p.change); err != nil {
 		r.waiting.settle(p.number, outcome{err: notApplied{err}})
-		return
+		return true
 	}
 	if !r.waiting.begin(p, term) {
-		return
+		return true
 	}
-	if err := s.rn.ProposeConfChange(*p.change); err != nil {
+	err := s.rn.ProposeConfChange(*p.change)
+	switch {
+	case err == nil:
+		s.proposing.changed = term
+	case term > s.proposing.changed && isPending(err):
+		r.waiting.retract(p)
+		return false
+	default:
 		r.waiting.settle(p.number, outcome{err: notApplied{fmt.Errorf("%w: %w", ErrRefused, err)}})
 	}
+	return true
+}
+
+// isPending reports whether a change was refused since entries before it may hold another that is not applied. For a leader that has
+// proposed none itself these are entries of earlier leaders, which need not hold any: that ends by itself, and soon.
+func isPending(err error) bool {
+	var dropped *raft.ProposalDroppedError
+	return errors.As(err, &dropped) && dropped.Reason == raft.DroppedChangePending
 }
 
 // retryTicks is after how many election timeouts what was passed to a leader, and not settled, is proposed again.
