@@ -32,8 +32,7 @@ func TestMembersAreAddedPromotedAndRemoved(t *testing.T) {
 			g.start(4, join)
 			require.NoError(t, leader.AddMember(patient(t), Member{ID: 4, Address: "memory:4", Learner: true}))
 			g.agree("k", want)
-			require.Positive(t, count(g.members[4], func(e Event) bool { _, is := e.(SnapshotReceived); return is }),
-				"the log is compacted: it takes a snapshot")
+			g.receivesSnapshot(g.members[4], "the log is compacted: it takes a snapshot")
 			require.Contains(t, g.members[4].Members(), Member{ID: 4, Address: "memory:4", Learner: true})
 			require.NoError(t, leader.PromoteMember(patient(t), 4))
 			require.Contains(t, leader.Members(), Member{ID: 4, Address: "memory:4"})

@@ -397,3 +397,10 @@ func count(m *testMember, is func(Event) bool) (n int) {
 	}
 	return n
 }
+
+// receivesSnapshot waits until the member says that it has received a snapshot: that may come after what follows from it.
+func (g *testGroup) receivesSnapshot(m *testMember, why string) {
+	g.t.Helper()
+	is := func(e Event) bool { _, is := e.(SnapshotReceived); return is }
+	require.Eventually(g.t, func() bool { return count(m, is) > 0 }, time.Minute, time.Millisecond, why)
+}

@@ -53,7 +53,7 @@ func TestACommandThatComesBackInASnapshotHasAnUnknownOutcome(t *testing.T) {
 	require.NotErrorIs(t, err, ErrNotApplied)
 	require.NotErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, "0,p,", proposer.value("k"), "it was applied")
-	require.Positive(t, count(proposer, func(e Event) bool { _, is := e.(SnapshotReceived); return is }), "by a snapshot")
+	g.receivesSnapshot(proposer, "it has it otherwise")
 }
 
 // Callers give up at all moments of their proposals' ways. Between the proposing and the taking note of it, they were once told

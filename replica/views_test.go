@@ -218,9 +218,7 @@ func TestALeaderSendsNoViewFromBeforeItsOwnSnapshot(t *testing.T) {
 	require.NoError(t, err)
 	g.network.Heal()
 	g.catchUp(behind, leader)
-	require.Eventually(t, func() bool { // it is told after it is applied
-		return count(behind, func(e Event) bool { _, is := e.(SnapshotReceived); return is }) > 0
-	}, time.Minute, time.Millisecond)
+	g.receivesSnapshot(behind, "it has caught up otherwise")
 
 	g.network.Isolate(leader.id)
 	g.network.Isolate(behind.id)
