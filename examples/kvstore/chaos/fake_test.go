@@ -215,7 +215,7 @@ func (f *fake) key(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodDelete && !exists {
 			return fakeJSON(http.StatusNotFound, 0, map[string]any{"error": map[string]any{"code": "not_found"}})
 		}
-		if f.bug == losesWrites && f.sometimes(20) && !strings.HasPrefix(key, "probe") {
+		if f.loses(r, key) {
 			f.rev++
 			return fakeJSON(http.StatusOK, f.rev, map[string]any{"rev": f.rev, "deleted": true})
 		}
@@ -226,6 +226,11 @@ func (f *fake) key(w http.ResponseWriter, r *http.Request) {
 		rev, _ := f.act([]txnAction{action})
 		return fakeJSON(http.StatusOK, rev, map[string]any{"rev": rev, "deleted": true, "created": !exists})
 	})
+}
+
+// loses reports whether a write is to be lost: never the last one, for which watchers would wait in vain before anything is checked.
+func (f *fake) loses(r *http.Request, key string) bool {
+	return f.bug == losesWrites && f.sometimes(20) && !strings.HasPrefix(key, "probe") && r.Header.Get("Idempotency-Key") != lastWrite
 }
 
 func (f *fake) holds(r *http.Request, item listItem, exists bool) bool {

@@ -22,6 +22,9 @@ const finalPatience = 60 * time.Second
 // finalClient is the number of the client that reads everything at the end.
 const finalClient = 9999
 
+// lastWrite is the idempotency key of the write that watchers wait for at the end.
+const lastWrite = "final"
+
 // A page is one answer of the final list.
 type page struct {
 	call, back int64
@@ -60,7 +63,7 @@ func (w *workload) finish() error {
 func (w *workload) writeLast() (uint64, error) {
 	c := newClient(w.scene, finalClient, 0, 0, 0)
 	group := w.board.used() + 1
-	op := &history.Op{Client: finalClient, Group: group, Key: "final"}
+	op := &history.Op{Client: finalClient, Group: group, Key: lastWrite}
 	c.put(op, 0)
 	c.perform(op)
 	w.log.AddOp(op)
