@@ -38,19 +38,33 @@ func objectsPer(n int, op func()) float64 {
 	return float64(after.Mallocs-before.Mallocs) / float64(n)
 }
 
-// requireObjects runs each operation n times, after a tenth of that, and requires its limit.
+// measurements is how often an operation is measured at most: what the runtime allocates meanwhile for itself, as for a
+// garbage collection, counts too. It may be more than a limit leaves room for, but not each time.
+const measurements = 3
+
+// measured runs an operation n times, after a tenth of that, and returns how many objects each time allocated.
+func measured(t *testing.T, n int, p hotPath) float64 {
+	op, check := p.start(t)
+	for range n / 10 {
+		op()
+	}
+	got := objectsPer(n, op)
+	check(n/10 + n)
+	return got
+}
+
+// requireObjects measures each operation, and requires its limit.
 func requireObjects(t *testing.T, n int, paths []hotPath) {
 	if alwaysVerify {
 		t.Skip("the checks of invariants allocate")
 	}
 	for _, p := range paths {
 		t.Run(p.name, func(t *testing.T) {
-			op, check := p.start(t)
-			for range n / 10 {
-				op()
+			got := measured(t, n, p)
+			for again := 1; got > p.limit && again < measurements; again++ {
+				t.Logf("%.4f objects, limit %v: measured again", got, p.limit)
+				got = measured(t, n, p)
 			}
-			got := objectsPer(n, op)
-			check(n/10 + n)
 			t.Logf("%.4f objects, limit %v", got, p.limit)
 			require.LessOrEqual(t, got, p.limit)
 		})

@@ -93,6 +93,7 @@ type app struct {
 	applied chan string
 	reads   chan raft.ReadState
 	done    chan struct{}
+	ended   chan struct{}
 }
 
 // start runs the Ready loop for the node until done is closed.
@@ -103,12 +104,14 @@ func start(node raft.Node, storage *raft.MemoryStorage) *app {
 		applied: make(chan string, 16),
 		reads:   make(chan raft.ReadState, 16),
 		done:    make(chan struct{}),
+		ended:   make(chan struct{}),
 	}
 	go a.run()
 	return a
 }
 
 func (a *app) run() {
+	defer close(a.ended)
 	ticker := time.NewTicker(time.Millisecond)
 	defer ticker.Stop()
 	for {
@@ -151,8 +154,10 @@ func (a *app) apply(entry pb.Entry) {
 	}
 }
 
+// stop ends the program. Its storage is another's only when its loop, which writes to it, has ended.
 func (a *app) stop() {
 	close(a.done)
+	<-a.ended
 	a.node.Stop()
 }
 
@@ -183,7 +188,7 @@ func ExampleNode_Propose() {
 	defer a.stop()
 	<-a.applied
 
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	check(a.node.Propose(ctx, []byte("x = 1")))
 	fmt.Println(<-a.applied)

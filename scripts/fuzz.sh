@@ -30,6 +30,7 @@ time_is_up() {
 		echo "(the time is up, which this version of Go takes for a failure)"
 }
 
+modules=$(scripts/modules.sh)
 ran=0
 failed=()
 while read -r dir; do
@@ -42,7 +43,7 @@ while read -r dir; do
 		fuzz "$dir" "$package" "$target" || failed+=("$package $target")
 	done < <(awk '/^Fuzz/ { name[++n] = $1 } $1 == "ok" { for (i = 1; i <= n; i++) print $2, name[i] } !/^Fuzz/ { n = 0 }' \
 		<<<"$listing")
-done < <(scripts/modules.sh)
+done <<<"$modules"
 
 if ((ran == 0)); then
 	echo "no fuzz target matches $names" >&2

@@ -12,6 +12,7 @@ if [[ -n $unformatted ]]; then
 	exit 1
 fi
 
+modules=$(scripts/modules.sh)
 while read -r dir; do
 	echo "-- $dir: go vet, staticcheck"
 	(
@@ -19,7 +20,7 @@ while read -r dir; do
 		go vet ./...
 		go run "$staticcheck" ./...
 	) </dev/null
-done < <(scripts/modules.sh)
+done <<<"$modules"
 
 for dir in bench interop; do
 	for peer in etcd36 etcd37; do

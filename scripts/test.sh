@@ -29,6 +29,7 @@ run() {
 	fi
 }
 
+modules=$(scripts/modules.sh)
 failed=0
 running=0
 while read -r dir; do
@@ -38,7 +39,7 @@ while read -r dir; do
 	fi
 	run "$dir" &
 	((++running))
-done < <(scripts/modules.sh)
+done <<<"$modules"
 while ((running-- > 0)); do
 	wait -n || failed=1
 done

@@ -60,8 +60,13 @@ func writeMuch(t *testing.T, c *cluster.Cluster) {
 func requireCameBySnapshot(t *testing.T, c *cluster.Cluster, m *cluster.Member, index uint64) {
 	t.Helper()
 	requireCaughtUp(t, c, m)
-	applied := m.Journal.Notes(cluster.SnapshotApplied)
-	require.NotEmpty(t, applied, "member %s caught up without a snapshot", m.Name)
+	var applied []cluster.Note
+	cluster.Await(t, m.Name+" has applied a snapshot", func() error { // which it says after what came by it can be read
+		if applied = m.Journal.Notes(cluster.SnapshotApplied); len(applied) == 0 {
+			return errors.New("it caught up without one")
+		}
+		return nil
+	})
 	at := applied[0].Fields["incoming-leader-snapshot-index"].(uint64)
 	require.Greater(t, at, index)
 	cluster.Await(t, m.Name+" says so too", func() error { // a moment after what came by the snapshot can be read

@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -17,10 +19,9 @@ func testPuts(t *testing.T, c *cluster.Cluster) {
 	members := c.Members()
 	var last int64
 	for i := range 60 {
-		put, err := members[i%3].Client().Put(ctx, "puts/"+strconv.Itoa(i), "value "+strconv.Itoa(i))
-		require.NoError(t, err)
-		require.Greater(t, put.Header.Revision, last, "every put has a revision of its own")
-		last = put.Header.Revision
+		done := put(t, members[i%3], "puts/"+strconv.Itoa(i), "value "+strconv.Itoa(i))
+		require.Greater(t, done.Header.Revision, last, "every put has a revision of its own")
+		last = done.Header.Revision
 	}
 	for i := range 60 {
 		got, err := members[(i+1)%3].Client().Get(ctx, "puts/"+strconv.Itoa(i))
@@ -29,8 +30,7 @@ func testPuts(t *testing.T, c *cluster.Cluster) {
 		require.Equal(t, "value "+strconv.Itoa(i), string(got.Kvs[0].Value))
 	}
 	large := make([]byte, 1<<20)
-	_, err := members[0].Client().Put(ctx, "puts/large", string(large))
-	require.NoError(t, err)
+	put(t, members[0], "puts/large", string(large))
 	got, err := members[1].Client().Get(ctx, "puts/large")
 	require.NoError(t, err)
 	require.Len(t, got.Kvs[0].Value, 1<<20)
@@ -39,12 +39,12 @@ func testPuts(t *testing.T, c *cluster.Cluster) {
 func testRanges(t *testing.T, c *cluster.Cluster) {
 	ctx := bounded(t)
 	for i := range 20 {
-		c.Put(fmt.Sprintf("ranges/%02d", i), "first")
+		putNext(t, c.Members()[0], fmt.Sprintf("ranges/%02d", i), "first", 0)
 	}
 	before, err := c.Client().Get(ctx, "ranges/", clientv3.WithPrefix(), clientv3.WithCountOnly())
 	require.NoError(t, err)
 	require.EqualValues(t, 20, before.Count)
-	c.Put("ranges/05", "second")
+	putNext(t, c.Members()[1], "ranges/05", "second", 1)
 	for _, m := range c.Members() {
 		page, err := m.Client().Get(ctx, "ranges/04", clientv3.WithRange("ranges/07"), clientv3.WithLimit(2))
 		require.NoError(t, err)
@@ -61,11 +61,12 @@ func testRanges(t *testing.T, c *cluster.Cluster) {
 
 func testDeletes(t *testing.T, c *cluster.Cluster) {
 	ctx := bounded(t)
-	for i := range 10 {
-		c.Put(fmt.Sprintf("deletes/%d", i), "x")
-	}
-	deleted, err := c.Followers()[0].Client().Delete(ctx, "deletes/", clientv3.WithPrefix(), clientv3.WithPrevKV())
-	require.NoError(t, err)
+	deleted := insist(t, "put and delete", func(ctx context.Context) (*clientv3.DeleteResponse, error) {
+		for i := range 10 {
+			c.Put(fmt.Sprintf("deletes/%d", i), "x")
+		}
+		return c.Followers()[0].Client().Delete(ctx, "deletes/", clientv3.WithPrefix(), clientv3.WithPrevKV())
+	})
 	require.EqualValues(t, 10, deleted.Deleted)
 	require.Len(t, deleted.PrevKvs, 10)
 	for _, m := range c.Members() {
@@ -76,23 +77,27 @@ func testDeletes(t *testing.T, c *cluster.Cluster) {
 }
 
 func testTransactions(t *testing.T, c *cluster.Cluster) {
-	ctx := bounded(t)
 	client := c.Followers()[0].Client()
-	transfer := func(amount string) *clientv3.TxnResponse {
-		done, err := client.Txn(ctx).
+	transfer := func(ctx context.Context, amount string) (*clientv3.TxnResponse, error) {
+		return client.Txn(ctx).
 			If(clientv3.Compare(clientv3.Value("txn/from"), "=", "100"), clientv3.Compare(clientv3.Version("txn/to"), "=", 0)).
 			Then(clientv3.OpPut("txn/from", "100 less "+amount), clientv3.OpPut("txn/to", amount), clientv3.OpGet("txn/to")).
 			Else(clientv3.OpGet("txn/", clientv3.WithPrefix())).
 			Commit()
-		require.NoError(t, err)
-		return done
 	}
-	c.Put("txn/from", "100")
-	first := transfer("30")
+	first := insist(t, "the first transfer", func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		if _, err := client.Delete(ctx, "txn/to"); err != nil { // of a transfer whose outcome was not known
+			return nil, err
+		}
+		c.Put("txn/from", "100")
+		return transfer(ctx, "30")
+	})
 	require.True(t, first.Succeeded)
 	require.Equal(t, "30", string(first.Responses[2].GetResponseRange().Kvs[0].Value))
 
-	second := transfer("40")
+	second := insist(t, "the second transfer", func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		return transfer(ctx, "40")
+	})
 	require.False(t, second.Succeeded)
 	kvs := second.Responses[0].GetResponseRange().Kvs
 	require.Len(t, kvs, 2)
@@ -100,21 +105,24 @@ func testTransactions(t *testing.T, c *cluster.Cluster) {
 	require.Equal(t, kvs[0].ModRevision, kvs[1].ModRevision, "both puts of a transaction are one revision")
 }
 
-// testTransactionsOnOneKey has clients of all members compete for the same key: no increment may be lost.
+// testTransactionsOnOneKey has clients of all members compete for the same key: no increment may be lost. When the outcome of
+// one is not known, they begin again with another key.
 func testTransactionsOnOneKey(t *testing.T, c *cluster.Cluster) {
 	const each = 20
-	ctx := bounded(t)
 	members := c.Members()
-	errs := make([]error, len(members))
-	var raising sync.WaitGroup
-	for i, m := range members {
-		raising.Go(func() { errs[i] = increment(ctx, m.Client(), "txn/number", each) })
-	}
-	raising.Wait()
-	for _, err := range errs {
-		require.NoError(t, err)
-	}
-	got, err := members[0].Client().Get(ctx, "txn/number")
+	keys := 0
+	key := insist(t, "every increment has an outcome", func(ctx context.Context) (string, error) {
+		keys++
+		key := fmt.Sprintf("txn/number/%d", keys)
+		errs := make([]error, len(members))
+		var raising sync.WaitGroup
+		for i, m := range members {
+			raising.Go(func() { errs[i] = increment(ctx, m.Client(), key, each) })
+		}
+		raising.Wait()
+		return key, errors.Join(errs...)
+	})
+	got, err := members[0].Client().Get(bounded(t), key)
 	require.NoError(t, err)
 	require.Equal(t, strconv.Itoa(each*len(members)), string(got.Kvs[0].Value))
 	require.EqualValues(t, each*len(members), got.Kvs[0].Version)

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -23,8 +24,10 @@ func TestMembersComeAndGo(t *testing.T) {
 	require.Len(t, c.Learners(), 1)
 	_, err := learner.Client().Get(ctx, "no such key")
 	require.ErrorContains(t, err, rpctypes.ErrorDesc(rpctypes.ErrGRPCNotSupportedForLearner))
-	_, err = c.Leader().Client().MoveLeader(ctx, learner.ID())
-	require.ErrorIs(t, err, rpctypes.ErrBadLeaderTransferee)
+	requireRefused(t, rpctypes.ErrBadLeaderTransferee, func(ctx context.Context) error {
+		_, err := c.Leader().Client().MoveLeader(ctx, learner.ID())
+		return err
+	})
 	requireCameBySnapshot(t, c, learner, 0)
 
 	c.Promote(learner)

@@ -20,8 +20,7 @@ func testLinearizableReads(t *testing.T, c *cluster.Cluster) {
 	members := c.Members()
 	for i := range 60 {
 		value := strconv.Itoa(i)
-		_, err := members[i%3].Client().Put(ctx, "reads/last", value)
-		require.NoError(t, err)
+		put(t, members[i%3], "reads/last", value)
 		got, err := members[(i/3)%3].Client().Get(ctx, "reads/last")
 		require.NoError(t, err)
 		require.Equal(t, value, string(got.Kvs[0].Value))
@@ -64,8 +63,7 @@ func TestReadsOfALeaderThatIsCutOff(t *testing.T) {
 	_, err := old.Client().Put(lost, "reads/lost", "never acknowledged")
 	require.Error(t, err)
 	successor := c.LeaderAmong(others...)
-	_, err = successor.Client().Put(ctx, "reads/cut", "new")
-	require.NoError(t, err)
+	put(t, successor, "reads/cut", "new")
 	requireNoStaleRead(t, old, "reads/cut", "new")
 
 	c.Mend(old)
@@ -76,17 +74,14 @@ func TestReadsOfALeaderThatIsCutOff(t *testing.T) {
 // finds their requests, takes itself for the leader, and must not answer before it has heard from a majority.
 func TestReadsOfALeaderThatStalls(t *testing.T) {
 	t.Parallel()
-	ctx := bounded(t)
 	c := cluster.New(t, cluster.Options{Processes: true})
 	for round := range 3 {
 		old := c.Leader()
-		_, err := old.Client().Put(ctx, "reads/stalled", "old")
-		require.NoError(t, err)
+		put(t, old, "reads/stalled", "old")
 		old.Stall()
 		successor := c.LeaderAmong(c.Others(old)...)
 		newest := fmt.Sprintf("of round %d", round)
-		_, err = successor.Client().Put(ctx, "reads/stalled", newest)
-		require.NoError(t, err)
+		put(t, successor, "reads/stalled", newest)
 		requireReadsAfter(t, old, "reads/stalled", newest)
 	}
 }

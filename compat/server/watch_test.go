@@ -24,11 +24,11 @@ func testWatch(t *testing.T, c *cluster.Cluster) {
 		require.True(t, (<-channels[i]).Created)
 	}
 	for i := range 30 {
-		_, err := members[i%3].Client().Put(ctx, "watch/key", fmt.Sprint(i))
-		require.NoError(t, err)
+		putNext(t, members[i%3], "watch/key", fmt.Sprint(i), i)
 	}
-	_, err := members[0].Client().Delete(ctx, "watch/key")
-	require.NoError(t, err)
+	insist(t, "delete", func(ctx context.Context) (*clientv3.DeleteResponse, error) {
+		return members[0].Client().Delete(ctx, "watch/key")
+	})
 
 	for i := range channels {
 		events := collect(t, channels[i], 31)
@@ -46,14 +46,12 @@ func testWatch(t *testing.T, c *cluster.Cluster) {
 func testWatchFromThePast(t *testing.T, c *cluster.Cluster) {
 	ctx, cancel := context.WithCancel(bounded(t))
 	defer cancel()
-	var first int64
 	for i := range 10 {
-		put, err := c.Client().Put(ctx, "watch/past", fmt.Sprint(i))
-		require.NoError(t, err)
-		if i == 0 {
-			first = put.Header.Revision
-		}
+		putNext(t, c.Leader(), "watch/past", fmt.Sprint(i), i)
 	}
+	got, err := c.Client().Get(ctx, "watch/past")
+	require.NoError(t, err)
+	first := got.Kvs[0].CreateRevision
 	for _, m := range c.Members() {
 		events := collect(t, m.Client().Watch(ctx, "watch/past", clientv3.WithRev(first)), 10)
 		require.Equal(t, first, events[0].Kv.ModRevision)

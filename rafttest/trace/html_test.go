@@ -101,7 +101,10 @@ func browse(t *testing.T, page string) string {
 	if browser == "" || testing.Short() {
 		t.Skip("no browser to look at the page with")
 	}
-	dir := t.TempDir()
+	// Children of the browser may outlive it by a moment, and write to its directory while that is removed.
+	dir, err := os.MkdirTemp("", "page")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	path := filepath.Join(dir, "page.html")
 	require.NoError(t, os.WriteFile(path, []byte(page), 0o644))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -109,6 +112,7 @@ func browse(t *testing.T, page string) string {
 	cmd := exec.CommandContext(ctx, browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1400,900",
 		"--user-data-dir="+filepath.Join(dir, "profile"), "--dump-dom", "file://"+path)
+	cmd.WaitDelay = 10 * time.Second // children that outlive a browser that was killed hold its output open
 	out, err := cmd.Output()
 	if err != nil {
 		t.Skipf("the browser does not run here: %v", err)

@@ -41,8 +41,20 @@ type cluster struct {
 	end  context.CancelFunc
 }
 
+// attempts is how often a start is tried: another program may take a port before the member listens on it.
+const attempts = 3
+
 // open starts a member for each machine and returns when one of them leads.
-func open(machines []*proposers.Machine) (proposers.Cluster, error) {
+func open(machines []*proposers.Machine) (c proposers.Cluster, err error) {
+	for range attempts {
+		if c, err = openOnce(machines); err == nil {
+			return c, nil
+		}
+	}
+	return nil, err
+}
+
+func openOnce(machines []*proposers.Machine) (proposers.Cluster, error) {
 	addresses, err := freeAddresses(len(machines))
 	if err != nil {
 		return nil, err
@@ -107,7 +119,7 @@ func hostConfig(address string) config.NodeHostConfig {
 // lags. An election takes 0.3 s, enough for a busy machine.
 func replicaConfig(id uint64) config.Config {
 	return config.Config{
-		ReplicaID: id, ShardID: shard, ElectionRTT: 30, HeartbeatRTT: 5, CheckQuorum: true, WaitReady: true,
+		ReplicaID: id, ShardID: shard, ElectionRTT: 100, HeartbeatRTT: 5, CheckQuorum: true, WaitReady: true,
 		SnapshotEntries: 10_000, CompactionOverhead: 10_000,
 	}
 }

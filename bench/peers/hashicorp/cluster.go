@@ -13,7 +13,7 @@ import (
 
 const (
 	// electionTimeout is short enough for a quick start, and long enough for a busy machine.
-	electionTimeout = 500 * time.Millisecond
+	electionTimeout = time.Second
 	// startTimeout is how long the first election may take.
 	startTimeout = 20 * time.Second
 )

@@ -22,10 +22,14 @@ type memory struct {
 	data map[string][]byte
 	puts int
 	hook func(put int, key string, value []byte) (stored []byte, err error)
-	slow time.Duration // how long the first get takes
+	meet func(value []byte) // called by each put before anything else, unless nil
+	slow time.Duration      // how long the first get takes
 }
 
 func (m *memory) Put(_ context.Context, key string, value []byte, _ ...client.WriteOption) (client.PutResult, error) {
+	if m.meet != nil {
+		m.meet(value)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.puts++
@@ -75,10 +79,39 @@ func config(ops int64) Config {
 	return Config{Clients: 4, Ops: ops, Size: 128, Keys: 40, Prefix: "b/", Verify: true, Run: "R1", Seed: 7}
 }
 
+// inStep has each client make as many of its first puts as the others: nothing takes time here, so that one client could make all the
+// load before the others begin.
+func inStep(clients, puts int) func(value []byte) {
+	var mu sync.Mutex
+	made := map[int]int{}
+	more := sync.NewCond(&mu)
+	reached := func(n int) bool {
+		for id := range clients {
+			if made[id] < n {
+				return false
+			}
+		}
+		return true
+	}
+	return func(value []byte) {
+		s, err := parseStamp(value)
+		if err != nil {
+			panic(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		made[s.writer]++
+		more.Broadcast()
+		for n := made[s.writer]; !reached(min(n, puts)); {
+			more.Wait()
+		}
+	}
+}
+
 func TestLoadThatIsKeptIsVerified(t *testing.T) {
-	store := &memory{data: map[string][]byte{"b/junk": nil, "b/99999999": nil}}
 	c := config(2000)
 	c.Reads = 0.5
+	store := &memory{data: map[string][]byte{"b/junk": nil, "b/99999999": nil}, meet: inStep(c.Clients, 20)}
 	var last Progress
 	report, err := Run(t.Context(), store, c, func(p Progress) { last = p })
 	require.NoError(t, err)

@@ -27,12 +27,12 @@ func work(t *testing.T, b bug) (*history.Log, check.Report, []string) {
 	w := newWorkload(s, 7, 6, 2*time.Millisecond)
 	w.start(context.Background())
 	// Enough for every outcome to come up, some of which are rare.
-	require.Eventually(t, func() bool { return s.board.used() > 40 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return s.board.used() > 40 }, 5*time.Minute, 10*time.Millisecond)
 	w.quiet()
 	err := w.finish()
 	w.stop()
 	require.NoError(t, err)
-	return s.log, check.Run(s.log, check.Config{Timeout: 20 * time.Second}), unexpected
+	return s.log, check.Run(s.log, check.Config{Timeout: time.Minute}), unexpected
 }
 
 func TestARightStorePasses(t *testing.T) {

@@ -144,18 +144,21 @@ func TestChangesOfTheClusterAreNotRepeated(t *testing.T) {
 }
 
 func TestBusyMemberIsAskedAgain(t *testing.T) {
-	f := newFake(t, 2)
-	var busy atomic.Int64
-	busy.Store(2)
-	f.members[0].misbehave(func(w http.ResponseWriter, _ *http.Request) bool {
-		if busy.Add(-1) < 0 {
-			return false
-		}
-		fail(w, 429, "busy", "the queue is full", nil)
-		return true
+	var f *fakeCluster
+	var err error
+	unhurried(t, func() {
+		f = newFake(t, 2)
+		var busy atomic.Int64
+		busy.Store(2)
+		f.members[0].misbehave(func(w http.ResponseWriter, _ *http.Request) bool {
+			if busy.Add(-1) < 0 {
+				return false
+			}
+			fail(w, 429, "busy", "the queue is full", nil)
+			return true
+		})
+		_, err = f.client(t).Put(t.Context(), "a", []byte("1"))
 	})
-	c := f.client(t)
-	_, err := c.Put(t.Context(), "a", []byte("1"))
 	require.NoError(t, err)
 	require.Zero(t, f.members[1].requests.Load(), "a queue is no reason to burden another member")
 
@@ -164,7 +167,7 @@ func TestBusyMemberIsAskedAgain(t *testing.T) {
 		fail(w, 429, "busy", "the queue is full", nil)
 		return true
 	})
-	_, err = c.Put(t.Context(), "a", []byte("1"))
+	unhurried(t, func() { _, err = f.client(t).Put(t.Context(), "a", []byte("1")) })
 	require.ErrorIs(t, err, ErrBusy)
 	var refusal *Error
 	require.ErrorAs(t, err, &refusal)
@@ -176,9 +179,13 @@ func TestRefusalsAreFinal(t *testing.T) {
 		"unauthorized": ErrUnauthorized, "bad_request": ErrBadRequest, "too_large": ErrTooLarge,
 		"idempotency_conflict": ErrIdempotencyConflict, "change_pending": ErrChangePending, "conflict": ErrConflict,
 	} {
-		f := newFake(t, 2)
-		f.members[0].misbehave(refuse(400, code))
-		_, err := f.client(t).Put(t.Context(), "a", nil)
+		var f *fakeCluster
+		var err error
+		unhurried(t, func() {
+			f = newFake(t, 2)
+			f.members[0].misbehave(refuse(400, code))
+			_, err = f.client(t).Put(t.Context(), "a", nil)
+		})
 		require.ErrorIs(t, err, want)
 		require.NotErrorIs(t, err, ErrUnknownOutcome)
 		require.Zero(t, f.members[1].requests.Load())
@@ -201,12 +208,17 @@ func TestTokenAndTimeoutAreSent(t *testing.T) {
 }
 
 func TestRedirectIsAnError(t *testing.T) {
-	f := newFake(t, 2)
-	f.members[0].misbehave(func(w http.ResponseWriter, r *http.Request) bool {
-		http.Redirect(w, r, f.members[1].URL, http.StatusTemporaryRedirect)
-		return true
+	var f *fakeCluster
+	var err error
+	unhurried(t, func() {
+		f = newFake(t, 2)
+		other := f.members[1].URL
+		f.members[0].misbehave(func(w http.ResponseWriter, r *http.Request) bool {
+			http.Redirect(w, r, other, http.StatusTemporaryRedirect)
+			return true
+		})
+		_, err = f.client(t, func(o *Options) { o.Token = "secret" }).Get(t.Context(), "a")
 	})
-	_, err := f.client(t, func(o *Options) { o.Token = "secret" }).Get(t.Context(), "a")
 	var refusal *Error
 	require.ErrorAs(t, err, &refusal)
 	require.Equal(t, 307, refusal.Status)
@@ -231,7 +243,7 @@ func TestTimeoutNamesWhatWentWrong(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, 1)
 	f.members[0].misbehave(refuse(503, "no_leader"))
-	_, err := f.client(t, func(o *Options) { o.Timeout = 3 * time.Second }).Get(t.Context(), "a")
+	_, err := f.client(t, func(o *Options) { o.Timeout = 10 * time.Second }).Get(t.Context(), "a")
 	require.ErrorIs(t, err, ErrTimeout)
 	require.ErrorContains(t, err, "no_leader: try again")
 }
@@ -249,7 +261,7 @@ func TestAnAttemptWithoutAnswerDoesNotHideTheReason(t *testing.T) {
 		<-r.Context().Done()
 		return true
 	})
-	_, err := f.client(t, func(o *Options) { o.Timeout = 3 * time.Second }).Get(t.Context(), "a")
+	_, err := f.client(t, func(o *Options) { o.Timeout = 10 * time.Second }).Get(t.Context(), "a")
 	require.ErrorIs(t, err, ErrTimeout)
 	require.ErrorContains(t, err, "no_leader: try again, and then no answer from "+f.members[0].URL)
 	var refusal *Error
@@ -275,8 +287,11 @@ func TestNoAttemptIsMadeThatHasNoTime(t *testing.T) {
 // A call with little time from the beginning is made all the same.
 func TestTheFirstAttemptIsAlwaysMade(t *testing.T) {
 	f := newFake(t, 1)
-	_, _ = f.client(t, func(o *Options) { o.Timeout = leastTime / 2 }).Get(t.Context(), "a")
-	require.Eventually(t, func() bool { return f.members[0].dialled.Load() > 0 }, time.Minute, time.Millisecond)
+	c := f.client(t, func(o *Options) { o.Timeout = leastTime / 2 })
+	require.Eventually(t, func() bool {
+		_, _ = c.Get(t.Context(), "a") // its time may be over before the attempt
+		return f.members[0].dialled.Load() > 0
+	}, time.Minute, time.Millisecond)
 }
 
 func TestDiscoveryFollowsTheLeader(t *testing.T) {
@@ -289,8 +304,11 @@ func TestDiscoveryFollowsTheLeader(t *testing.T) {
 	f.mu.Unlock()
 	_, err := c.Put(t.Context(), "a", nil) // its answer names the leader
 	require.NoError(t, err)
-	before := f.members[2].requests.Load()
-	_, err = c.Put(t.Context(), "a", nil)
+	var before int64
+	unhurried(t, func() {
+		before = f.members[2].requests.Load()
+		_, err = c.Put(t.Context(), "a", nil)
+	})
 	require.NoError(t, err)
 	require.Equal(t, before+1, f.members[2].requests.Load())
 

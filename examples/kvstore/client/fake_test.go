@@ -93,6 +93,19 @@ func (f *fakeCluster) client(t *testing.T, change ...func(*Options)) *Client {
 	return c
 }
 
+// unhurried makes calls, and makes them again if an attempt may have been cut: that leads to another member, and rightly so.
+func unhurried(t *testing.T, calls func()) {
+	t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); ; {
+		began := time.Now()
+		calls()
+		if time.Since(began) < firstBound {
+			return
+		}
+		require.True(t, time.Now().Before(deadline), "this machine is too slow")
+	}
+}
+
 // timesApplied is how often a key was written.
 func (f *fakeCluster) timesApplied(key string) int {
 	f.mu.Lock()

@@ -69,7 +69,8 @@ func TestAChangeGoesOnWhereNoLeaderIsKnown(t *testing.T) {
 	f.leader = 0
 	f.remove(f.members[0], f.members...)
 	changes := f.members[1].takeChanges()
-	c := f.client(t, func(o *Options) { o.Timeout, o.AttemptTimeout = time.Minute, 2*time.Second })
+	// The first member answers when its time is over, and the client waits for a tenth of it more: time enough on a machine that is busy.
+	c := f.client(t, func(o *Options) { o.Timeout, o.AttemptTimeout = 2*time.Minute, 15*time.Second })
 	require.NoError(t, c.AddMember(t.Context(), Member{ID: 4, URL: "http://127.0.0.1:8404"}))
 	require.EqualValues(t, 1, changes.Load())
 }
@@ -81,7 +82,7 @@ func TestTheLastAnswerArrives(t *testing.T) {
 	f.leader = 0
 	f.remove(f.members[0], f.members...)
 	// The member has a tenth less: enough for its answer on a machine that is busy. It is not asked again with what is left then.
-	c := f.client(t, func(o *Options) { o.Timeout = 10 * time.Second })
+	c := f.client(t, func(o *Options) { o.Timeout, o.AttemptTimeout = 20*time.Second, 20*time.Second })
 	_, err := c.Transfer(t.Context(), 1)
 	require.ErrorContains(t, err, "no_leader")
 	require.NotErrorIs(t, err, ErrUnknownOutcome)
@@ -89,17 +90,24 @@ func TestTheLastAnswerArrives(t *testing.T) {
 }
 
 func TestAttemptsAreShortWhileOthersAreLeft(t *testing.T) {
-	f := newFake(t, 2)
 	var bounds []string
-	for _, m := range f.members {
-		m.misbehave(func(w http.ResponseWriter, r *http.Request) bool {
-			bounds = append(bounds, r.Header.Get("X-Request-Timeout"))
-			fail(w, 503, "no_leader", "", nil)
-			return true
-		})
-	}
-	c := f.client(t, func(o *Options) { o.MaxAttempts, o.AttemptTimeout = 6, 5*time.Second })
-	_, err := c.Put(t.Context(), "a", nil)
+	var err error
+	unhurried(t, func() {
+		f := newFake(t, 2)
+		asked := make(chan string, 100)
+		for _, m := range f.members {
+			m.misbehave(func(w http.ResponseWriter, r *http.Request) bool {
+				asked <- r.Header.Get("X-Request-Timeout")
+				fail(w, 503, "no_leader", "", nil)
+				return true
+			})
+		}
+		_, err = f.client(t, func(o *Options) { o.MaxAttempts, o.AttemptTimeout = 6, 5*time.Second }).Put(t.Context(), "a", nil)
+		bounds = nil
+		for range len(asked) {
+			bounds = append(bounds, <-asked)
+		}
+	})
 	require.ErrorIs(t, err, ErrUnavailable)
 	require.Equal(t, []string{"1.5s", "5s", "3s", "5s", "5s", "5s"}, bounds)
 }

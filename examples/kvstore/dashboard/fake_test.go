@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -98,9 +99,21 @@ func newFakeCluster(t *testing.T, size int) *fakeCluster {
 	return c
 }
 
+// listenLow takes a port that the system gives to nobody who asks for any. A member that is killed lets go of its own for seconds, and
+// comes back there.
+func listenLow(t *testing.T) net.Listener {
+	t.Helper()
+	var listener net.Listener
+	require.Eventually(t, func() bool {
+		var err error
+		listener, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		return err == nil
+	}, patience, time.Millisecond)
+	return listener
+}
+
 func (c *fakeCluster) addMember(id int) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(c.t, err)
+	listener := listenLow(c.t)
 	m := &fakeMember{c: c, id: id, addr: listener.Addr().String(), resume: make(chan struct{})}
 	close(m.resume)
 	m.start(listener)

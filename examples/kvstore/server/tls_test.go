@@ -121,7 +121,7 @@ func TestTLSCluster(t *testing.T) {
 		require.Equal(t, "1", c.do(id, "GET", "/kv/a", "", ruling...).text())
 	}
 	// Passing on works with the members' certificates and the client's token.
-	moved := c.do(follower, "POST", "/cluster/leader", fmt.Sprintf(`{"id":%d}`, follower), ruling...)
+	moved := c.until(follower, "POST", "/cluster/leader", fmt.Sprintf(`{"id":%d}`, follower), ruling...)
 	require.Equal(t, http.StatusOK, moved.status, moved.text())
 	refused := c.do(c.follower(), "POST", "/cluster/members", `{"id":4,"url":"http://127.0.0.1:1"}`, ruling...)
 	require.Equal(t, http.StatusBadRequest, refused.status, refused.text())

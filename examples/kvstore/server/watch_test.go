@@ -182,9 +182,7 @@ func TestWatchGoesOnElsewhere(t *testing.T) {
 	after := fmt.Sprintf("%d.0", from-1)
 	crashed := 0
 	for len(got) < writes {
-		id := c.anyMember(len(got))
-		s, err := c.openStream(id, "/watch?prefix=w/k&after="+after)
-		require.NoError(t, err)
+		s := c.openStreamPatiently(c.anyMember(len(got)), "/watch?prefix=w/k&after="+after)
 		for len(got) < writes {
 			e, ok := s.next()
 			if !ok {
@@ -210,6 +208,18 @@ func TestWatchGoesOnElsewhere(t *testing.T) {
 	require.NoError(t, <-written)
 	for i, key := range got {
 		require.Equal(t, fmt.Sprintf("w/k%03d", i), key)
+	}
+}
+
+// openStreamPatiently begins a stream with a member that may have to wait for a leader first, and gives up after some time.
+func (c *testCluster) openStreamPatiently(id uint64, path string) *sseReader {
+	c.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		s, err := c.openStream(id, path)
+		if err == nil {
+			return s
+		}
+		require.True(c.t, time.Now().Before(deadline), "%v", err)
 	}
 }
 
@@ -288,15 +298,17 @@ func TestEventsShowStatusAndLog(t *testing.T) {
 	require.NoError(t, err)
 	defer s.close()
 	seen := map[string]sseEvent{}
-	for seen["log"].id == "" || seen["status"].data == "" {
+	var status clusterAnswer
+	for seen["log"].id == "" || len(status.History) == 0 { // which comes a moment after who leads
 		e, ok := s.next()
 		require.True(t, ok)
 		seen[e.kind] = e
+		if e.kind == "status" {
+			status = clusterAnswer{}
+			require.NoError(t, json.Unmarshal([]byte(e.data), &status))
+		}
 	}
-	var status clusterAnswer
-	require.NoError(t, json.Unmarshal([]byte(seen["status"].data), &status))
 	require.Equal(t, "leader", status.Role)
-	require.NotEmpty(t, status.History)
 	var line logLine
 	require.NoError(t, json.Unmarshal([]byte(seen["log"].data), &line))
 	require.NotEmpty(t, line.Text)

@@ -34,7 +34,7 @@ func TestSmoke(t *testing.T) {
 	defer cancel()
 	dir, out := t.TempDir(), t.TempDir()
 	var stdout, stderr bytes.Buffer
-	args := []string{"-rounds", "1", "-duration", "1s", "-warmup", "200ms", "-clients", "4", "-readers", "4", "-dir", dir, "-out", out}
+	args := []string{"-rounds", "1", "-duration", "2s", "-warmup", "200ms", "-clients", "4", "-readers", "4", "-dir", dir, "-out", out}
 	require.NoError(t, run(ctx, args, &stdout, &stderr), "%s", &stderr)
 
 	encoded, err := os.ReadFile(filepath.Join(out, "versus.json"))

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,11 +18,18 @@ const (
 	lastPort  = 30_000
 )
 
-// freeURL returns an address of 127.0.0.1 that nobody listens on at the moment.
+// taken are the ports that were handed out: they are free until their members listen.
+var taken sync.Map
+
+// freeURL returns an address of 127.0.0.1 that nobody listens on at the moment, and another one each time.
 func freeURL(t testing.TB) url.URL {
 	t.Helper()
 	for range 1000 {
-		host := fmt.Sprintf("127.0.0.1:%d", firstPort+rand.IntN(lastPort-firstPort))
+		port := firstPort + rand.IntN(lastPort-firstPort)
+		if _, again := taken.LoadOrStore(port, true); again {
+			continue
+		}
+		host := fmt.Sprintf("127.0.0.1:%d", port)
 		listener, err := net.Listen("tcp", host)
 		if err != nil {
 			continue
