@@ -199,11 +199,7 @@ func (c *chaos) check() {
 		c.history.list = append(c.history.list, op)
 		c.g.agree(fmt.Sprint(key), m.value(fmt.Sprint(key)))
 	}
-	snapshots := 0
-	for _, m := range c.g.members {
-		snapshots += count(m, func(e Event) bool { _, is := e.(SnapshotReceived); return is })
-	}
-	t.Logf("%d operations, faults %v, %d snapshots restored", len(c.history.list), c.faults, snapshots)
+	t.Logf("%d operations, faults %v, %d snapshots restored", len(c.history.list), c.faults, c.g.restored())
 	require.Greater(t, len(c.history.list), 100)
 	if v := linear.Check(c.history.list); v != nil {
 		t.Fatalf("not linearizable (seed %d): %v", *chaosSeed, v)

@@ -53,11 +53,13 @@ func (r *recording) Apply(commands []Command) ([][]byte, error) {
 func TestAStateMachineMayReturnTheResultsOfTheFirstCommands(t *testing.T) {
 	slow := &sparing{register: newRegister(), held: make(chan struct{})}
 	others := map[uint64]*recording{2: {register: newRegister()}, 3: {register: newRegister()}}
-	g := newTestGroup(t, 3, nil)
+	g := newCalmGroup(t, 3, nil)
 	proposer := g.start(1, func(c *Config) { c.StateMachine = slow })
 	for id := uint64(2); id <= 3; id++ {
 		g.start(id, func(c *Config) { c.StateMachine = others[id] })
 	}
+	g.elect()
+	g.leader()
 	session, err := proposer.OpenSession(patient(t))
 	require.NoError(t, err)
 	const commands = 60

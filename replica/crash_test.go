@@ -25,8 +25,8 @@ func TestCrashesWhileSnapshotsComeAndGo(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	acknowledged := make(chan []string, 1)
 	go func() { acknowledged <- g.writeNumbers(ctx, 1) }()
-	crashes := 0
-	for end := time.Now().Add(*crashTime); time.Now().Before(end); crashes++ {
+	crashes, begin := 0, time.Now()
+	for ; time.Since(begin) < *crashTime || g.restored() == 0 && time.Since(begin) < time.Minute; crashes++ {
 		id := uint64(2 + rand.IntN(2))
 		time.Sleep(time.Duration(rand.IntN(120)) * time.Millisecond)
 		g.crash(id)
@@ -55,12 +55,17 @@ func TestCrashesWhileSnapshotsComeAndGo(t *testing.T) {
 		value = survivor.value("k")
 		return value == g.members[2].value("k") && value == g.members[3].value("k")
 	}, time.Minute, time.Millisecond)
-	restored := 0
-	for _, m := range g.members {
-		restored += count(m, func(e Event) bool { _, is := e.(SnapshotReceived); return is })
-	}
+	restored := g.restored()
 	t.Logf("%d crashes, %d numbers acknowledged, %d snapshots restored", crashes, len(numbers), restored)
 	require.Positive(t, restored, "no snapshot was restored: the test shows nothing")
+}
+
+// restored returns how many snapshots members have restored.
+func (g *testGroup) restored() (n int) {
+	for _, m := range g.members {
+		n += count(m, func(e Event) bool { _, is := e.(SnapshotReceived); return is })
+	}
+	return n
 }
 
 // writeNumbers appends ascending numbers by way of a member, and returns those that were acknowledged.

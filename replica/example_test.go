@@ -49,7 +49,7 @@ func Example() {
 		r, err := replica.Run(
 			replica.HostConfig{
 				ID: p.ID, Store: replica.NewMemoryLogStore(), Transport: network.Transport(p.ID),
-				Tick: 10 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+				Tick: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 			},
 			replica.Config{StateMachine: &counter{}, Peers: peers})
 		if err != nil {

@@ -339,13 +339,14 @@ func TestAPanicWhenAReplicaStartsOrStopsIsAnError(t *testing.T) {
 // Views are written out on goroutines that read for the transport, too.
 func TestAPanicOfAViewThatIsSentEndsItsReplicaAlone(t *testing.T) {
 	var at [4]*atomic.Value
-	g := newTestGroup(t, 3, func(c *Config) { c.TrailingEntries = 1 })
+	g := newTestGroup(t, 3, func(c *Config) { c.TrailingEntries, c.ElectionTicks = 1, 50 })
 	for id := uint64(1); id <= 3; id++ {
 		g.start(id, func(c *Config) {
 			at[id] = &atomic.Value{}
 			c.StateMachine = explosive{register: c.StateMachine.(*register), at: at[id]}
 		})
 	}
+	g.elect()
 	leader, behind := g.leader(), g.follower()
 	g.network.Isolate(behind.id)
 	g.write(leader, "k", 20)

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -169,8 +171,10 @@ type testGroup struct {
 	// change is applied to each configuration.
 	change  func(*Config)
 	durable bool
-	peers   []Member
-	level   slog.Level
+	// calm has members wait long before they campaign; see newCalmGroup.
+	calm  bool
+	peers []Member
+	level slog.Level
 	// storeOf and transportOf, if not nil, put something before what a member writes and sends to.
 	storeOf     func(id uint64, s LogStore) LogStore
 	transportOf func(id uint64, t Transport) Transport
@@ -195,11 +199,39 @@ func newTestGroup(t *testing.T, size int, change func(*Config)) *testGroup {
 	return g
 }
 
+// calmElection is the election timeout in ticks of a calm group.
+const calmElection = 300
+
+// newCalmGroup makes a group in which leadership does not move because somebody waits for a processor, unless change says otherwise. It
+// elects at once all the same; see elect.
+func newCalmGroup(t *testing.T, size int, change func(*Config)) *testGroup {
+	g := newTestGroup(t, size, change)
+	g.calm = true
+	return g
+}
+
 func (g *testGroup) startAll() *testGroup {
 	for _, p := range g.peers {
 		g.start(p.ID, nil)
 	}
+	if g.calm {
+		g.elect()
+	}
 	return g
+}
+
+// elect has time pass for the members that begin the group, so that one of them, at random, campaigns, and the others may vote for it.
+// Nobody does before it has applied the membership that it begins with.
+func (g *testGroup) elect() {
+	for _, p := range g.peers {
+		m := g.members[p.ID]
+		require.Eventually(g.t, func() bool { return m.Applied() >= uint64(len(g.peers)) }, time.Minute, time.Millisecond)
+	}
+	first := g.peers[rand.IntN(len(g.peers))].ID
+	for _, p := range append(slices.Clone(g.peers), Member{ID: first}) {
+		m := g.members[p.ID]
+		m.call(patient(g.t), func() { m.starve(m.config.ElectionTicks) })
+	}
 }
 
 // start starts a member, on what it had if it ran before.
@@ -221,6 +253,9 @@ func (g *testGroup) start(id uint64, change func(*Config)) *testMember {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.events = append(m.events, e)
+	}
+	if g.calm {
+		config.ElectionTicks = calmElection
 	}
 	for _, c := range []func(*Config){g.change, change} {
 		if c != nil {
@@ -342,13 +377,33 @@ func (g *testGroup) except(ids ...uint64) []uint64 {
 	return slices.DeleteFunc(others, func(id uint64) bool { return slices.Contains(ids, id) })
 }
 
+// propose proposes a command by way of a member, until it is applied: once more if it certainly was not, as when its leader was replaced.
+func (g *testGroup) propose(m *testMember, command string) Result {
+	g.t.Helper()
+	for ctx := patient(g.t); ; {
+		result, err := m.Propose(ctx, []byte(command))
+		if errors.Is(err, ErrNotApplied) && ctx.Err() == nil && !m.stopping() {
+			continue
+		}
+		require.NoError(g.t, err)
+		return result
+	}
+}
+
 // write appends to a key by way of a member, n times.
 func (g *testGroup) write(m *testMember, key string, n int) {
 	g.t.Helper()
 	for range n {
-		_, err := m.Propose(patient(g.t), []byte(key+"+=1"))
-		require.NoError(g.t, err)
+		g.propose(m, key+"+=1")
 	}
+}
+
+// promote makes a learner a voter, when its leader has heard that it has caught up.
+func (g *testGroup) promote(leader *testMember, id uint64) {
+	g.t.Helper()
+	ctx := patient(g.t)
+	require.Eventually(g.t, func() bool { return leader.PromoteMember(ctx, id) == nil }, time.Minute, time.Millisecond,
+		"member %d is not promoted", id)
 }
 
 // catchUp waits until a member has applied what another one has.

@@ -12,7 +12,7 @@ import (
 // What a replica refuses so that neither an operator nor a peer can bring the group down with one request.
 
 func TestAChangeThatWouldLeaveNoMajorityIsRefused(t *testing.T) {
-	g := newTestGroup(t, 3, nil).startAll()
+	g := newCalmGroup(t, 3, func(c *Config) { c.ElectionTicks = 50 }).startAll() // for so long a member counts as heard of
 	leader := g.leader()
 	dead := g.follower()
 	g.network.Isolate(dead.id)
@@ -37,7 +37,7 @@ func TestAChangeThatWouldLeaveNoMajorityIsRefused(t *testing.T) {
 
 func TestTheIDOfARemovedMemberIsNotUsedAgain(t *testing.T) {
 	for _, durable := range []bool{false, true} {
-		g := newTestGroup(t, 3, func(c *Config) { c.SnapshotEntries, c.TrailingEntries = 10, 1 })
+		g := newCalmGroup(t, 3, func(c *Config) { c.SnapshotEntries, c.TrailingEntries, c.ElectionTicks = 10, 1, 50 })
 		g.durable = durable
 		g.startAll()
 		leader, gone := g.leader(), g.follower()
@@ -49,10 +49,7 @@ func TestTheIDOfARemovedMemberIsNotUsedAgain(t *testing.T) {
 		}
 		refused()
 		// It is remembered in snapshots and over restarts.
-		for range 30 {
-			_, err := leader.Propose(patient(t), []byte("k+=x"))
-			require.NoError(t, err)
-		}
+		g.write(leader, "k", 30)
 		compacted := func() bool { _, err := leader.Compact(patient(t)); return err == nil }
 		require.Eventually(t, compacted, time.Minute, time.Millisecond, "another snapshot is being written for ever")
 		delete(g.members, gone.id)
@@ -84,8 +81,7 @@ func TestWhatCannotBeAppliedDoesNotGetIntoTheLog(t *testing.T) {
 	}
 	leader.host.HandleMessages(other.id, batch)
 	require.Equal(t, uint64(len(batch)), leader.host.Refused())
-	_, err = leader.Propose(patient(t), []byte("k+=x"))
-	require.NoError(t, err)
+	g.propose(leader, "k+=x")
 	g.agree("k", "x")
 	require.Len(t, leader.Members(), 3)
 	for _, m := range g.members {

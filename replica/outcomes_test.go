@@ -21,13 +21,12 @@ var abandonTime = flag.Duration("abandon", 2*time.Second, "how long TestWhatIsAb
 // their logs behind it: the proposer gets it with a snapshot. It was once told that the command was lost, since entries of a
 // later term were applied before the snapshot was taken into account.
 func TestACommandThatComesBackInASnapshotHasAnUnknownOutcome(t *testing.T) {
-	g := newTestGroup(t, 3, func(c *Config) { c.TrailingEntries = 1 })
+	g := newTestGroup(t, 3, func(c *Config) { c.TrailingEntries, c.ElectionTicks = 1, 50 })
 	g.start(1, func(c *Config) { c.ElectionTicks = 1000 }) // it leads on when it hears of nobody
 	g.start(2, nil)
 	g.start(3, nil)
 	proposer := g.leadBy(1)
-	_, err := proposer.Propose(patient(t), []byte("k+=0,"))
-	require.NoError(t, err)
+	g.propose(proposer, "k+=0,")
 	before := proposer.lastIndex(t)
 	g.network.Cut(2, 1)
 	g.network.Cut(3, 1)
@@ -48,7 +47,7 @@ func TestACommandThatComesBackInASnapshotHasAnUnknownOutcome(t *testing.T) {
 		require.NoError(t, err)
 	}
 	g.network.Heal()
-	err = <-answer
+	err := <-answer
 	require.ErrorIs(t, err, ErrUnknownOutcome)
 	require.NotErrorIs(t, err, ErrNotApplied)
 	require.NotErrorIs(t, err, context.DeadlineExceeded)
@@ -146,6 +145,7 @@ func TestAChangeIsAnsweredWhenTheRemovedMembersAreNotNeeded(t *testing.T) {
 	var hold sync.Once
 	g.change = func(c *Config) {
 		tell := c.OnEvent
+		c.ElectionTicks = 50
 		c.OnEvent = func(e Event) {
 			tell(e)
 			if m, is := e.(MembersChanged); is && len(m.Members) == 5 && !m.Members[4].Learner {
@@ -169,7 +169,11 @@ func TestAChangeIsAnsweredWhenTheRemovedMembersAreNotNeeded(t *testing.T) {
 	}
 	ctx, answer := patient(t), make(chan error, 1)
 	go func() { answer <- leader.ChangeMembers(ctx, change) }()
-	<-joint
+	select {
+	case <-joint:
+	case err := <-answer:
+		require.NoError(t, err, "before the change began")
+	}
 	require.Eventually(t, func() bool { return len(leader.Members()) == 5 && !leader.Members()[4].Learner }, time.Minute, time.Millisecond)
 	_, err := leader.Compact(patient(t)) // what comes with the entry of the change is done
 	require.NoError(t, err)
@@ -182,8 +186,7 @@ func TestAChangeIsAnsweredWhenTheRemovedMembersAreNotNeeded(t *testing.T) {
 	require.NoError(t, <-answer, "it is not lost because another member led")
 	g.network.Isolate(2)
 	g.network.Isolate(3)
-	_, err = g.leader(1, 11, 12).Propose(patient(t), []byte("k+=x"))
-	require.NoError(t, err)
+	g.propose(g.leader(1, 11, 12), "k+=x")
 	require.Len(t, leader.Members(), 3)
 }
 
@@ -205,7 +208,7 @@ func TestWhatNobodyWaitsForIsNotKept(t *testing.T) {
 			proposals, reads = len(m.stepping.proposing.parked), len(m.stepping.reading.parked)
 		})
 		return proposals > 0 && proposals <= 2+minPruned && reads > 0 && reads <= 2+minPruned
-	}, 20*time.Second, time.Millisecond, "of %d proposals and reads nobody waits for", rounds*callers)
+	}, time.Minute, time.Millisecond, "of %d proposals and reads nobody waits for", rounds*callers)
 	cancel()
 	last.Wait()
 }

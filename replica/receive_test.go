@@ -31,12 +31,10 @@ func contentsOf(t *testing.T, m *testMember, to uint64) ([]byte, SnapshotHeader)
 func TestWhatArrivesIsCheckedBeforeItReplacesAnything(t *testing.T) {
 	g := newTestGroup(t, 3, nil).startAll()
 	leader, behind := g.leader(), g.follower()
-	_, err := leader.Propose(patient(t), []byte("k+=1"))
-	require.NoError(t, err)
+	g.propose(leader, "k+=1")
 	g.agree("k", "1")
 	g.network.Isolate(behind.id)
-	_, err = leader.Propose(patient(t), []byte("k+=2"))
-	require.NoError(t, err)
+	g.propose(leader, "k+=2")
 	contents, header := contentsOf(t, leader, behind.id)
 
 	send := func(contents []byte, h SnapshotHeader) error {
@@ -82,10 +80,11 @@ func TestWhatArrivesIsCheckedBeforeItReplacesAnything(t *testing.T) {
 	require.Nil(t, behind.Status().Receiving)
 	require.NoError(t, send(contents, header))
 	require.Eventually(t, func() bool { return behind.value("k") == "12" }, time.Minute, time.Millisecond)
+	index := header.Message.Snapshot.Metadata.Index // which is told after the state has been replaced
+	require.Eventually(t, func() bool { return behind.Applied() >= index }, time.Minute, time.Millisecond)
 	require.ErrorContains(t, send(contents, header), "applied here already")
 	g.network.Heal()
-	_, err = leader.Propose(patient(t), []byte("k+=3"))
-	require.NoError(t, err)
+	g.propose(leader, "k+=3")
 	g.agree("k", "123")
 }
 

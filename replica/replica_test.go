@@ -11,7 +11,7 @@ import (
 )
 
 func TestProposalsAreAnsweredWithTheirResultOnEveryMember(t *testing.T) {
-	g := newTestGroup(t, 3, nil).startAll()
+	g := newCalmGroup(t, 3, nil).startAll()
 	g.leader()
 	want := ""
 	for id := uint64(1); id <= 3; id++ {
@@ -27,7 +27,7 @@ func TestProposalsAreAnsweredWithTheirResultOnEveryMember(t *testing.T) {
 }
 
 func TestReadsSeeWhatWasAcknowledgedBefore(t *testing.T) {
-	g := newTestGroup(t, 3, nil).startAll()
+	g := newCalmGroup(t, 3, nil).startAll()
 	g.leader()
 	want := ""
 	for i := range 20 {
@@ -43,7 +43,7 @@ func TestReadsSeeWhatWasAcknowledgedBefore(t *testing.T) {
 }
 
 func TestManyAtOnce(t *testing.T) {
-	g := newTestGroup(t, 3, nil).startAll()
+	g := newCalmGroup(t, 3, nil).startAll()
 	g.leader()
 	var wg sync.WaitGroup
 	const writers, each = 30, 30
@@ -72,7 +72,7 @@ func TestManyAtOnce(t *testing.T) {
 func TestTheGroupGoesOnWhenTheLeaderCrashes(t *testing.T) {
 	for _, durable := range []bool{false, true} {
 		t.Run(fmt.Sprint("durable=", durable), func(t *testing.T) {
-			g := newTestGroup(t, 3, nil)
+			g := newTestGroup(t, 3, func(c *Config) { c.ElectionTicks = 30 })
 			g.durable = durable
 			g.startAll()
 			want := ""
@@ -80,13 +80,11 @@ func TestTheGroupGoesOnWhenTheLeaderCrashes(t *testing.T) {
 				leader := g.leader()
 				text := fmt.Sprint(round, ",")
 				want += text
-				_, err := leader.Propose(patient(t), []byte("k+="+text))
-				require.NoError(t, err)
+				g.propose(leader, "k+="+text)
 				g.crash(leader.id)
 				other := g.follower()
 				want += "x"
-				_, err = other.Propose(patient(t), []byte("k+=x"))
-				require.NoError(t, err)
+				g.propose(other, "k+=x")
 				g.start(leader.id, nil)
 			}
 			g.agree("k", want)

@@ -29,7 +29,7 @@ func (r refusingTransport) SendSnapshot(s *OutgoingSnapshot) {
 // went on.
 func TestAMemberThatTakesNoSnapshotDoesNotStopCompaction(t *testing.T) {
 	var refused atomic.Int64
-	g := newTestGroup(t, 3, func(c *Config) { c.SnapshotEntries, c.TrailingEntries = 20, 5 })
+	g := newCalmGroup(t, 3, func(c *Config) { c.SnapshotEntries, c.TrailingEntries = 20, 5 })
 	g.transportOf = func(_ uint64, inner Transport) Transport { return refusingTransport{inner, &refused} }
 	g.startAll()
 	leader, behind := g.leader(), g.follower()
@@ -41,8 +41,7 @@ func TestAMemberThatTakesNoSnapshotDoesNotStopCompaction(t *testing.T) {
 	index, some := leader.views.oldest()
 	require.True(t, some)
 	require.Eventually(t, func() bool {
-		_, err := leader.Propose(patient(t), []byte("k:=1"))
-		require.NoError(t, err)
+		g.propose(leader, "k:=1")
 		return leader.Status().FirstIndex > index+50
 	}, time.Minute, testTick, "the log is kept behind a view that nobody has got anything of")
 	require.Greater(t, refused.Load(), int64(1))
@@ -105,7 +104,7 @@ func (e endlessTransport) SendSnapshot(s *OutgoingSnapshot) {
 // What a leader that is no longer one was sending once went on to its end, and kept the new leader's from being taken.
 func TestALeaderThatIsReplacedEndsWhatItSends(t *testing.T) {
 	began := make(chan struct{}, 1)
-	g := newTestGroup(t, 3, nil)
+	g := newCalmGroup(t, 3, nil)
 	g.transportOf = func(_ uint64, inner Transport) Transport { return endlessTransport{inner, began} }
 	g.startAll()
 	leader, other := g.leader(), g.follower()

@@ -99,6 +99,7 @@ func TestALeaderWhoseDiskHangsIsReplaced(t *testing.T) {
 // not suffice.
 func TestALeaderThatIsNeededDoesNotGiveUp(t *testing.T) {
 	g, stores := hangingGroup(t, 2)
+	g.calm, g.change = true, func(c *Config) { c.ElectionTicks = 30 }
 	g.startAll()
 	leader := g.leader()
 	g.write(leader, "k", 1)

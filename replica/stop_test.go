@@ -33,8 +33,7 @@ func within(t *testing.T, answer <-chan error, what string) error {
 func TestStoppingEndsWhereNobodyCanTakeOver(t *testing.T) {
 	g := newTestGroup(t, 5, nil).startAll()
 	leader, successor := g.leader(), g.follower()
-	_, err := leader.Propose(patient(t), []byte("k+=x"))
-	require.NoError(t, err)
+	g.propose(leader, "k+=x")
 	g.agree("k", "x")
 	for _, id := range g.except(leader.id, successor.id) {
 		g.network.Isolate(id)
@@ -46,7 +45,7 @@ func TestStoppingEndsWhereNobodyCanTakeOver(t *testing.T) {
 
 // A second Stop once ended the replica while the first was handing leadership over.
 func TestStopsAtTheSameTimeHandLeadershipOver(t *testing.T) {
-	g := newTestGroup(t, 3, func(c *Config) { c.ElectionTicks = 50 }).startAll()
+	g := newCalmGroup(t, 3, nil).startAll()
 	leader := g.leader()
 	_, err := leader.Propose(patient(t), []byte("k+=x"))
 	require.NoError(t, err)

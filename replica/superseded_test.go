@@ -119,7 +119,7 @@ func (m *testMember) waitingChanges() (indexes []uint64) {
 
 // What a member stores is what its consensus has in force, at every step of a group's life.
 func TestTheMembershipStoredIsThatInForce(t *testing.T) {
-	g := newTestGroup(t, 3, nil).startAll()
+	g := newCalmGroup(t, 3, nil).startAll()
 	leader := g.leader()
 	agrees := func(voters []uint64, learners ...uint64) {
 		t.Helper()

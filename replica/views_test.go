@@ -126,9 +126,10 @@ func TestStopWaitsForWhoReadsAView(t *testing.T) {
 	}})
 	require.NoError(t, err)
 	m := &testMember{Replica: r}
+	message := m.messageOf(t, 5)
 	v := newGatedView()
 	m.addView(5, v)
-	m.sendSnapshot(m.messageOf(t, 5))
+	m.sendSnapshot(message)
 	<-v.entered
 	ctx, stopped := patient(t), make(chan error, 1)
 	go func() { stopped <- m.Stop(ctx) }()
@@ -209,7 +210,7 @@ func TestNoViewIsSentBehindWhichTheLogDoesNotGoOn(t *testing.T) {
 // The same, of a group: a member leads, and sends a view; others lead meanwhile, and it gets a snapshot of theirs; it leads again
 // while it still holds its view.
 func TestALeaderSendsNoViewFromBeforeItsOwnSnapshot(t *testing.T) {
-	g := newTestGroup(t, 5, func(c *Config) { c.TrailingEntries = 1 }).startAll()
+	g := newCalmGroup(t, 5, func(c *Config) { c.TrailingEntries, c.ElectionTicks = 1, 50 }).startAll()
 	leader, behind := g.leader(), g.follower()
 	rest := g.except(leader.id, behind.id)
 	g.network.Isolate(behind.id)

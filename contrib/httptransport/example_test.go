@@ -78,7 +78,7 @@ func run(listener net.Listener, id uint64, config replica.Config) (*member, erro
 	server := &http.Server{Handler: mux}
 	httptransport.ConfigureServer(server, logger)
 	go func() { _ = server.Serve(listener) }()
-	host := replica.HostConfig{ID: id, Store: replica.NewMemoryLogStore(), Transport: transport, Tick: 20 * time.Millisecond, Logger: logger}
+	host := replica.HostConfig{ID: id, Store: replica.NewMemoryLogStore(), Transport: transport, Tick: 50 * time.Millisecond, Logger: logger}
 	r, err := replica.Run(host, config)
 	if err != nil {
 		return nil, err
@@ -161,7 +161,8 @@ func TestMemberIsAddedBySnapshot(t *testing.T) {
 	require.NoError(t, one.AddMember(ctx, second))
 	_, err = two.Read(ctx, replica.Linearizable)
 	require.NoError(t, err)
-	require.NoError(t, one.PromoteMember(ctx, second.ID), "it has caught up, and is heard of")
+	require.Eventually(t, func() bool { return one.PromoteMember(ctx, second.ID) == nil }, time.Minute, 10*time.Millisecond,
+		"it has caught up, which its leader hears of")
 	result, err := two.Propose(ctx, []byte("1"))
 	require.NoError(t, err)
 	require.Equal(t, strconv.Itoa(sum+1), string(result.Data), "what was before came with the snapshot")

@@ -297,9 +297,13 @@ func (h *host) status(id uint64) PeerStatus {
 	return PeerStatus{}
 }
 
+// connects waits for a stream that is in use: of one that is about to be opened, no more than the newest mebibyte is kept.
 func (h *host) connects(t testing.TB, id uint64) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("a stream to host %d", id), func() bool { return h.status(id).Connected })
+	eventually(t, fmt.Sprintf("a stream to host %d", id), func() bool {
+		s := h.status(id)
+		return s.Connected && s.RTT > 0
+	})
 }
 
 // pair returns two hosts that know each other.

@@ -35,7 +35,7 @@ func TestSnapshotArrives(t *testing.T) {
 	require.Equal(t, uint64(0), progress[0])
 	require.Equal(t, uint64(len(contents)), progress[len(progress)-1])
 	require.IsIncreasing(t, progress)
-	require.Zero(t, b.Stats().Snapshots)
+	eventually(t, "it is not counted any more", func() bool { return b.Stats().Snapshots == 0 })
 
 	// One that is empty, and the same one again: there must be a reason to send it.
 	s, done = outgoing(1, 2, 7, 100, nil)
@@ -110,15 +110,18 @@ func TestSnapshotGoesOnAfterTheReceiverIsRestarted(t *testing.T) {
 	checkLeaks(t)
 	oa, ob := quickOptions(1), quickOptions(2)
 	oa.MaxSnapshotChunk = 64 << 10
-	oa.MaxSnapshotBytesPerSecond = 8 << 20
 	a, b := newHost(t, oa), newHost(t, ob)
 	a.SetPeer(2, b.address)
 	contents := someBytes(4 << 20)
 	s, done := outgoing(1, 2, 7, 99, contents)
 	var offsets []uint64
+	proceed := make(chan struct{}) // until it is closed there is a half only
+	release := sync.OnceFunc(func() { close(proceed) })
+	t.Cleanup(release)
 	s.Open = func(offset uint64) (io.ReadCloser, error) {
 		offsets = append(offsets, offset)
-		return io.NopCloser(bytes.NewReader(contents[offset:])), nil
+		first, rest := contents[offset:2<<20], contents[2<<20:]
+		return io.NopCloser(io.MultiReader(bytes.NewReader(first), waiting(proceed), bytes.NewReader(rest))), nil
 	}
 	a.SendSnapshot(s)
 	eventually(t, "a part is there", func() bool { sink := b.sink(99); return sink != nil && sink.size() > 1<<20 })
@@ -133,6 +136,7 @@ func TestSnapshotGoesOnAfterTheReceiverIsRestarted(t *testing.T) {
 	again.recorder.sinks[99].data.Write(contents[:kept])
 	again.recorder.mu.Unlock()
 	a.SetPeer(2, again.address)
+	release()
 	require.NoError(t, outcome(t, done))
 	require.True(t, bytes.Equal(contents, again.sink(99).contents()))
 	require.Equal(t, []uint64{0, uint64(kept)}, offsets)
@@ -302,17 +306,20 @@ func TestSnapshotsAreBoundedInNumber(t *testing.T) {
 func TestNewSnapshotReplacesThatBefore(t *testing.T) {
 	oa := quickOptions(1)
 	oa.MaxSnapshotChunk = 64 << 10
-	oa.MaxSnapshotBytesPerSecond = 512 << 10
+	oa.MaxSnapshotBytesPerSecond = 128 << 10 // half a second from one chunk to the next
 	a, b := newHost(t, oa), newHost(t, quickOptions(2))
 	a.SetPeer(2, b.address)
 	first, firstDone := outgoing(1, 2, 7, 99, someBytes(8<<20))
 	ctx, cancel := context.WithCancel(context.Background())
 	first.Context = ctx
+	var acknowledged atomic.Uint64
+	first.Progress = acknowledged.Store
 	a.SendSnapshot(first)
-	eventually(t, "it is under way", func() bool { sink := b.sink(99); return sink != nil && sink.size() > 0 })
+	// With the answer to a chunk the receiver is done with it: it can be told to close what it has.
+	eventually(t, "it is under way", func() bool { return acknowledged.Load() > 0 })
 	cancel()
 	require.ErrorIs(t, outcome(t, firstDone), context.Canceled)
-	require.False(t, b.sink(99).isOpen(), "the receiver is told")
+	eventually(t, "the receiver is told", func() bool { return !b.sink(99).isOpen() })
 	second, secondDone := outgoing(1, 2, 7, 100, someBytes(100<<10))
 	a.SendSnapshot(second)
 	require.NoError(t, outcome(t, secondDone))
