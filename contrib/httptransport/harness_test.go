@@ -131,6 +131,7 @@ type memorySink struct {
 	busy     bool
 	failAt   int // a write that goes beyond fails, if not zero
 	finish   func() error
+	write    func() // before each write
 }
 
 // use checks that one goroutine uses the sink at a time.
@@ -158,6 +159,9 @@ func (s *memorySink) size() int {
 
 func (s *memorySink) Write(p []byte) (int, error) {
 	defer s.use()()
+	if s.write != nil {
+		s.write()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.failAt > 0 && s.data.Len()+len(p) > s.failAt {

@@ -215,7 +215,14 @@ func (r *receiver) touch(s *session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s.usedAt = time.Now()
-	s.live = !s.isDone()
+}
+
+// completed ends a completion. Whoever hears of it finds that the session does not count as live any more.
+func (r *receiver) completed(s *session, c *completion) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.usedAt, s.live = time.Now(), false
+	close(c.done)
 }
 
 // forget removes a session.

@@ -233,8 +233,7 @@ func (r *receiver) finish(v visit, s *session, token string, size uint64) (*comp
 		defer s.release()
 		c.err = s.sink.Finish()
 		s.closeSink(r.transport.options.Logger)
-		close(c.done)
-		r.touch(s)
+		r.completed(s, c)
 	})
 	return c, nil
 }
@@ -255,19 +254,23 @@ func (r *receiver) finishHeld(s *session, token string, size uint64) (*completio
 	return s.complete(size), nil
 }
 
-// serveAbandon closes a sink whose sender has given up. One that is being completed is left alone.
+// serveAbandon closes a sink whose sender has given up. One that is being completed is left alone. A chunk that is being written is
+// waited for, whether or not the sender waits as well: nobody else would close the sink before it has been idle for long.
 func (r *receiver) serveAbandon(v visit) *refusal {
 	token := v.r.Header.Get(headerToken)
 	s := r.find(v.from, token)
-	if s == nil {
+	if s == nil || s.completionOf(token) != nil {
 		return v.reply(beginAnswer{})
 	}
-	if s.tryAcquire() {
-		if s.sink != nil && s.token == token {
-			s.closeSink(r.transport.options.Logger)
-			r.forget(s)
-		}
-		s.release()
+	ctx, cancel := within(r.ctx, r.transport.options.StreamIdle, "waiting for a chunk")
+	defer cancel()
+	if no := s.acquire(ctx, r.stopped); no != nil {
+		return no
+	}
+	defer s.release()
+	if s.sink != nil && s.isNamed(token) {
+		s.closeSink(r.transport.options.Logger)
+		r.forget(s)
 	}
 	return v.reply(beginAnswer{})
 }

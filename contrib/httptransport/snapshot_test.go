@@ -327,6 +327,28 @@ func TestNewSnapshotReplacesThatBefore(t *testing.T) {
 	require.Equal(t, 1, b.sink(100).finished)
 }
 
+// A sender gives up while a chunk is being written, which takes longer than the sender waits for an answer. The sink was once left open
+// until it had been idle for long, and nothing else could be received for the group.
+func TestASinkIsClosedWhenItsSenderGivesUpDuringAWrite(t *testing.T) {
+	a, b := pair(t, smallChunks, func(o *Options) { o.SnapshotTimeout = time.Hour })
+	writing, proceed := make(chan struct{}, 1000), make(chan struct{})
+	t.Cleanup(func() { close(proceed) })
+	sink := &memorySink{write: func() { writing <- struct{}{}; <-proceed }}
+	b.recorder.mu.Lock()
+	b.sinks = map[uint64]*memorySink{99: sink}
+	b.recorder.mu.Unlock()
+	s, done := outgoing(1, 2, 7, 99, someBytes(1<<20))
+	ctx, cancel := context.WithCancel(context.Background())
+	s.Context = ctx
+	a.SendSnapshot(s)
+	<-writing
+	cancel()
+	require.ErrorIs(t, outcome(t, done), context.Canceled)
+	require.True(t, sink.isOpen())
+	proceed <- struct{}{}
+	eventually(t, "the sink is closed", func() bool { return !sink.isOpen() && b.receiver.count() == 0 })
+}
+
 // Restoring may take longer than anything else may: the sender waits, and asks again if its connection is cut meanwhile.
 func TestFinishMayTakeLong(t *testing.T) {
 	checkLeaks(t)
