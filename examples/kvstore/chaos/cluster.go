@@ -3,7 +3,6 @@ package chaos
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed695671cb/raft/examples/kvstore/internal/ports"
 	"github.com/seed695671cb/raft/examples/kvstore/internal/process"
 	"github.com/seed695671cb/raft/examples/kvstore/proxy"
 )
@@ -90,14 +90,11 @@ func (c *cluster) newMember(slot int) (*member, error) {
 	if err := os.WriteFile(m.faultFile(), nil, 0o644); err != nil {
 		return nil, fmt.Errorf("make the fault file of member %d: %w", m.id, err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := ports.Free()
 	if err != nil {
-		return nil, fmt.Errorf("find a port for member %d: %w", m.id, err)
+		return nil, fmt.Errorf("member %d: %w", m.id, err)
 	}
-	m.addr = listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		return nil, fmt.Errorf("find a port for member %d: %w", m.id, err)
-	}
+	m.addr = addr
 	c.network.Register(m.id, m.addr)
 	return m, nil
 }

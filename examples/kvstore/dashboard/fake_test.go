@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed695671cb/raft/examples/kvstore/dashboard"
+	"github.com/seed695671cb/raft/examples/kvstore/internal/ports"
 )
 
 // A fakeCluster is what the page talks to in the tests: members with made-up figures, and the demo's controls, each on a
@@ -105,8 +105,10 @@ func listenLow(t *testing.T) net.Listener {
 	t.Helper()
 	var listener net.Listener
 	require.Eventually(t, func() bool {
-		var err error
-		listener, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		addr, err := ports.Free()
+		if err == nil {
+			listener, err = net.Listen("tcp", addr)
+		}
 		return err == nil
 	}, patience, time.Millisecond)
 	return listener

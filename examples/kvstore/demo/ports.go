@@ -3,64 +3,33 @@ package demo
 // Where the members of the demo listen.
 
 import (
-	"crypto/rand"
 	"fmt"
-	"math/big"
 	"net"
-	"strconv"
-)
 
-// A member's port is let go before its process listens on it. So it has to be one that the system gives to nobody meanwhile, neither for
-// an outgoing connection nor to who asks for any port: on Linux those begin at 32768, elsewhere at 49152.
-const (
-	lowestPort  = 20000
-	highestPort = 32000
+	"github.com/seed695671cb/raft/examples/kvstore/internal/ports"
 )
 
 // address finds the address of a member, and fails if something listens there already.
 func (c *cluster) address(id uint64) (string, error) {
 	addr := ""
 	if c.config.Port != 0 {
-		addr = loopback(c.config.Port + int(id))
+		addr = ports.At(c.config.Port + int(id))
 	}
 	if p := c.stored.find(id); p != nil {
 		addr = p.Addr
 	}
 	if addr == "" {
-		return anyAddress()
+		addr, err := ports.Free()
+		if err != nil {
+			return "", fmt.Errorf("%w: name one with --port", err)
+		}
+		return addr, nil
 	}
-	if err := probe(addr); err != nil {
+	if err := ports.Probe(addr); err != nil {
 		return "", portError(addr, c.config, c.stored, err)
 	}
 	return addr, nil
 }
-
-// anyAddress finds an address where nothing listens.
-func anyAddress() (string, error) {
-	var last error
-	for range 100 {
-		n, err := rand.Int(rand.Reader, big.NewInt(highestPort-lowestPort))
-		if err != nil {
-			return "", fmt.Errorf("choosing a port: %w", err)
-		}
-		addr := loopback(lowestPort + int(n.Int64()))
-		if last = probe(addr); last == nil {
-			return addr, nil
-		}
-	}
-	return "", fmt.Errorf("no port from %d to %d can be used: name one with --port: %w", lowestPort, highestPort-1, last)
-}
-
-// probe tells whether an address can be listened on.
-func probe(addr string) error {
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return err
-	}
-	return listener.Close()
-}
-
-func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 // portError says what to do about an address that cannot be had.
 func portError(addr string, config Config, stored *layout, err error) error {

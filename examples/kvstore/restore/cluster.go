@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"path/filepath"
 	"strconv"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seed695671cb/raft/examples/kvstore/client"
+	"github.com/seed695671cb/raft/examples/kvstore/internal/ports"
 	"github.com/seed695671cb/raft/examples/kvstore/internal/process"
 )
 
@@ -66,7 +66,7 @@ func newCluster(config *Config) (*cluster, error) {
 	c := &cluster{config: config, nursery: process.NewNursery(), http: &http.Client{Timeout: 10 * time.Second}}
 	var err error
 	for id := 1; id <= newMember && err == nil; id++ {
-		c.listen[id], err = freeAddress()
+		c.listen[id], err = ports.Free()
 		c.url[id] = "http://" + c.listen[id]
 	}
 	if err == nil {
@@ -80,14 +80,6 @@ func newCluster(config *Config) (*cluster, error) {
 		return nil, errors.Join(err, c.close())
 	}
 	return c, nil
-}
-
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	return listener.Addr().String(), listener.Close()
 }
 
 // start starts a member, with the data that it has.

@@ -6,13 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/seed695671cb/raft/examples/kvstore/internal/ports"
 	"github.com/seed695671cb/raft/examples/kvstore/internal/process"
 )
 
@@ -184,24 +184,16 @@ func (c *cluster) pids() []int {
 	return pids
 }
 
-// freeAddresses finds ports that nobody listens on. They are held until all are found, so that they differ.
+// freeAddresses finds different ports that nobody listens on.
 func freeAddresses(n int) ([]string, error) {
-	var addresses []string
-	var held []net.Listener
-	var err error
-	for range n {
-		listener, failed := net.Listen("tcp", "127.0.0.1:0")
-		if failed != nil {
-			err = fmt.Errorf("find a free port: %w", failed)
-			break
+	addresses := make([]string, n)
+	for i := range addresses {
+		var err error
+		if addresses[i], err = ports.Free(); err != nil {
+			return nil, err
 		}
-		held = append(held, listener)
-		addresses = append(addresses, listener.Addr().String())
 	}
-	for _, listener := range held {
-		err = errors.Join(err, listener.Close())
-	}
-	return addresses, err
+	return addresses, nil
 }
 
 // serveTime bounds how long a cluster may take until it serves.

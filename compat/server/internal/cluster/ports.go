@@ -15,7 +15,7 @@ import (
 // member while it is stopped.
 const (
 	firstPort = 10_000
-	lastPort  = 30_000
+	lastPort  = 20_000
 )
 
 // taken are the ports that were handed out: they are free until their members listen.
