@@ -91,7 +91,9 @@ func (r *Replica) park(p *proposal) {
 func (r *Replica) proposeParked() {
 	pr := &r.stepping.proposing
 	r.retryOverdue()
-	pr.changes = slices.DeleteFunc(pr.changes, r.proposeChange)
+	if len(pr.changes) > 0 {
+		pr.changes = slices.DeleteFunc(pr.changes, r.proposeChange)
+	}
 	if len(pr.parked) == 0 || r.stepping.leader == raft.None {
 		return
 	}
